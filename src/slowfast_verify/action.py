@@ -1,0 +1,57 @@
+"""The few things that a fix, a workaround or a reproduction may do. Data only: fix.py carries them out.
+
+Text may contain {checkout} (the subject's checkout), {env} (the environment's folder) and {site} (its site-packages).
+Imports data only.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from .data import Row
+
+When = dict[Literal["os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision"], str | list[str]]
+
+
+class Edit(Row):
+    """Replace text in a file of the subject's checkout; `find` is a regular expression that must match at least once."""
+
+    file: str
+    find: str
+    replace: str
+
+
+class File(Row):
+    """Write a file, or make a link: exactly one of text and link_to."""
+
+    path: str
+    text: str | None = None
+    link_to: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> File:
+        if (self.text is None) == (self.link_to is None):
+            raise ValueError("a file action has either text or link_to")
+        return self
+
+
+class Action(Row):
+    """One step. `why` is its reason; `when` limits it to some cells; `advice` is printed and never executed."""
+
+    install: list[str] = []
+    uninstall: list[str] = []
+    env: dict[str, str] = {}
+    edit: list[Edit] = []
+    opts: dict[str, str] = {}
+    file: list[File] = []
+    advice: str | dict[str, str] = ""
+    when: When = Field(default_factory=dict)
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _something(self) -> Action:
+        if not any((self.install, self.uninstall, self.env, self.edit, self.opts, self.file, self.advice)):
+            raise ValueError("an action must do something: install, uninstall, env, edit, opts, file or advice")
+        return self

@@ -1,0 +1,123 @@
+"""The installers, uv and pip: how each makes an environment, installs, and says what came out. Runs on the host.
+
+Arguments are written as pip spells them; uv understands the ones that the data uses. What pip is configured with is handed on to
+uv, which reads none of it: behind a mirror people have configured pip alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from .errors import Problem
+
+#: pip's setting -> uv's variable. Several values are joined with a space (uv's own separator for both).
+UV_VARIABLE = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "trusted-host": "UV_INSECURE_HOST",
+    "no-index": "UV_NO_INDEX",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+}
+INSTALLERS = ("uv", "pip")
+
+
+@cache
+def pip_settings() -> dict[str, str]:
+    """What pip on this machine is configured with: files first, PIP_* over them, as pip itself reports it."""
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60, check=False
+    ).stdout
+    settings: dict[str, str] = {}
+    for wanted_env in (False, True):
+        for line in listing.splitlines():
+            name, _, value = line.partition("=")
+            section, _, key = name.rpartition(".")
+            if not key or (section == ":env:") != wanted_env or section not in (":env:", "global", "install"):
+                continue
+            try:
+                settings[key] = str(ast.literal_eval(value))
+            except (ValueError, SyntaxError):
+                settings[key] = value
+    return settings
+
+
+def uv_environment(settings: dict[str, str] | None = None) -> dict[str, str]:
+    """The variables that give uv what pip is configured with; one that the person has set for uv itself stays."""
+    out = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_NO_CONFIG": "1"}
+    for key, value in (pip_settings() if settings is None else settings).items():
+        variable = UV_VARIABLE.get(key)
+        if variable and variable not in os.environ:
+            out[variable] = "," .join(value.split()) if variable == "UV_FIND_LINKS" else " ".join(value.split())
+    if "UV_INDEX" in out and "UV_INDEX_STRATEGY" not in os.environ:
+        out["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip takes the best version of all its indexes; uv would stop at the first
+    return {key: value for key, value in out.items() if key not in os.environ or key.startswith("UV_NO") or key == "UV_PYTHON_DOWNLOADS"}
+
+
+@cache
+def uv() -> str:
+    """The uv that was installed with the suite."""
+    try:
+        from uv import find_uv_bin
+
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        raise Problem(
+            "uv is not installed beside the suite",
+            where=sys.executable,
+            next=f"{sys.executable} -m pip install uv",
+            code=3,
+        ) from None
+
+
+def environment(installer: str) -> dict[str, str]:
+    """The variables for a command of this installer, without those that steer Python."""
+    from .target import STEERING
+
+    base = {key: value for key, value in os.environ.items() if key not in STEERING and not key.startswith("NOX_")}
+    base |= {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return {**base, **uv_environment()} if installer == "uv" else base
+
+
+def make(installer: str, python: Path, env: Path) -> list[list[str]]:
+    """The commands that make an empty environment."""
+    if installer == "uv":
+        return [[uv(), "venv", "--quiet", "--python", str(python), "--no-python-downloads", str(env)]]
+    return [[str(python), "-m", "venv", str(env)]]
+
+
+def install(installer: str, python: Path, arguments: list[str], constraints: Path | None = None) -> list[str]:
+    """The command that installs; arguments in pip's spelling."""
+    limits = ["--constraint", str(constraints)] if constraints else []
+    if installer == "uv":
+        return [uv(), "pip", "install", "--python", str(python), *limits, *arguments]
+    return [str(python), "-m", "pip", "install", "--no-input", *limits, *arguments]
+
+
+def uninstall(installer: str, python: Path, names: list[str]) -> list[str]:
+    """The command that takes distributions away."""
+    if installer == "uv":
+        return [uv(), "pip", "uninstall", "--python", str(python), *names]
+    return [str(python), "-m", "pip", "uninstall", "--yes", *names]
+
+
+def freeze(installer: str, python: Path) -> list[str]:
+    """The command that lists what came out, one requirement a line."""
+    if installer == "uv":
+        return [uv(), "pip", "freeze", "--python", str(python)]
+    return [str(python), "-m", "pip", "freeze", "--all"]
+
+
+def wheel(installer: str, python: Path, source: str, folder: Path) -> list[str]:
+    """The command that compiles a source tree against what the environment holds (its torch), into a wheel."""
+    if installer == "uv":
+        return [uv(), "build", "--wheel", "--no-build-isolation", "--python", str(python), "--out-dir", str(folder), source]
+    return [str(python), "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), source]

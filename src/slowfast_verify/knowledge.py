@@ -1,0 +1,136 @@
+"""Known failures: signature, cause, fix, how to reproduce. Matches what was observed against them.
+
+Runs on the host; called by the plugin (expectations, first causes), by provision (workarounds) and later by diagnose and doctor.
+Imports pydantic, data, action, layout.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from . import layout
+from .action import Action
+from .data import Row, load
+from .errors import Problem, did_you_mean
+
+RUNGS = ("resolve", "install", "environment", "imports", "compute", "distributed", "config", "checkpoint", "decode", "demo", "train")
+
+
+class Signature(Row):
+    """All given keys must match. type: the exception's name. message, text: regular expressions for the message, for anything said.
+
+    signal: the name of the signal that ended the process. check: a glob of the checks that may show it.
+    not_text: an expression that must not occur (a look-alike's words).
+    """
+
+    type: str | None = None
+    message: str | None = None
+    text: str | None = None
+    not_text: str | None = None
+    signal: str | None = None
+    finding: str | None = None
+
+    @field_validator("message", "text", "not_text")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from None
+        return value
+
+
+class Explain(Row):
+    """Why it happens, in English and in Chinese."""
+
+    cause: str
+    cause_zh: str
+
+
+class Example(Row):
+    """What the failure printed. `from` a run of ours (which cell or command), or reported (which thread)."""
+
+    text: str
+    origin: str
+
+
+class KnownFailure(Row):
+    """One known failure. Its id is the file's name."""
+
+    id: str = ""
+    title: str
+    rung: str
+    seen_in: list[str] = []
+    signature: list[Signature]
+    applies: dict[str, str] = Field(default_factory=dict)
+    explain: Explain
+    fix: list[Action] = []
+    reproduce: list[Action] = []
+    example: Example | None = None
+
+    @field_validator("rung")
+    @classmethod
+    def _known_rung(cls, value: str) -> str:
+        if value not in RUNGS:
+            raise ValueError(f"{did_you_mean(value, list(RUNGS))}the rungs are {', '.join(RUNGS)}")
+        return value
+
+
+class Failure(Row):
+    """What a signature is tried on: an observation's end, a check's finding, or an installer's log."""
+
+    type: str | None = None
+    message: str = ""
+    text: str = ""
+    signal: str | None = None
+    finding: str | None = None
+
+
+def matches(signature: Signature, failure: Failure) -> bool:
+    """Whether all the keys that the signature gives hold for the failure."""
+    everything = f"{failure.message}\n{failure.text}"
+    return (
+        (signature.type is None or signature.type == failure.type or bool(re.search(rf"\b{re.escape(signature.type)}\b", failure.text)))
+        and (signature.message is None or re.search(signature.message, everything) is not None)
+        and (signature.text is None or re.search(signature.text, everything) is not None)
+        and (signature.not_text is None or re.search(signature.not_text, everything) is None)
+        and (signature.signal is None or signature.signal == failure.signal)
+        and (signature.finding is None or signature.finding == failure.finding)
+    )
+
+
+@cache
+def all_known(folder: Path | None = None) -> dict[str, KnownFailure]:
+    """{id: known failure}, by file name."""
+    folder = folder or layout.knowledge()
+    return {path.stem: load(path, KnownFailure).model_copy(update={"id": path.stem}) for path in sorted(folder.glob("*.toml"))}
+
+
+def known(identifier: str) -> KnownFailure:
+    """The known failure of that id; raises Problem with the nearest id."""
+    table = all_known()
+    if identifier not in table:
+        raise Problem(
+            f"there is no known failure {identifier!r}",
+            where=str(layout.knowledge()),
+            cause=did_you_mean(identifier, list(table)) or "the file is missing",
+            next=f"write knowledge/{identifier}.toml or mend the name",
+        )
+    return table[identifier]
+
+
+def diagnose(failure: Failure) -> str | None:
+    """The id of the known failure that this is, or None. The longest signature that matches wins: it says the most."""
+    best: tuple[int, str] | None = None
+    for identifier, candidate in all_known().items():
+        for signature in candidate.signature:
+            if matches(signature, failure):
+                weight = sum(len(str(value)) for value in signature.model_dump(exclude_none=True).values())
+                if best is None or weight > best[0]:
+                    best = (weight, identifier)
+    return best[1] if best else None

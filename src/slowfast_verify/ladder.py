@@ -1,0 +1,109 @@
+"""Which questions are put to a target, and which of them share a process. Runs on the host; observes nothing itself.
+
+Questions come from data: matrices/questions.toml (for every subject) and the `command` tables of a subject. A batch is put to the
+target in one process; batches are independent, so that pytest-xdist may put two at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from . import layout
+from .action import When
+from .cell import Cell
+from .data import Row, load
+from .observe import Question
+from .subject import Subject
+
+Batch = Literal["environment", "imports", "distributed", "demo"]
+BATCHES: tuple[Batch, ...] = ("environment", "imports", "distributed", "demo")
+
+
+class AskedOfAll(Row):
+    """A question for every subject (or for those of `subjects`); args may contain {fixtures}, {checkout}, {config}."""
+
+    id: str
+    probe: str
+    batch: Batch
+    args: dict[str, Any] = Field(default_factory=dict)
+    seconds: float = 60.0
+    memory_mb: int = 6144
+    subjects: list[str] = []
+    when: When = Field(default_factory=dict)
+
+
+class Questions(Row):
+    """matrices/questions.toml."""
+
+    question: list[AskedOfAll]
+
+
+def inventory_question(subject: Subject) -> Question:
+    """The first question of all: what is there, told without importing anything that is not Python's own."""
+    args = {
+        "packages": subject.modules.packages,
+        "dependencies": [{"module": d.module, "distributions": d.distributions} for d in subject.dependency if d.kind == "distribution"],
+        "configs": subject.configs,
+    }
+    return Question(id="inventory", probe="inventory", args=args, seconds=30)
+
+
+def batches(subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts: dict[str, str], asked: dict[str, Any]) -> dict[str, list[Question]]:
+    """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths) and zoo."""
+    places = {
+        "fixtures": str(layout.fixtures()),
+        "checkout": inventory.get("checkout") or "",
+        "config": asked.get("config") or "",
+        "checkpoint": asked.get("checkpoint") or "",
+    }
+    found: dict[str, list[Question]] = {name: [] for name in BATCHES}
+    found["imports"] += [
+        Question(id=f"import:{name}", probe="import_module", args={"module": name}, seconds=120)
+        for name in [*dependency_modules(subject, inventory), *subject_modules(subject, inventory)]
+    ]
+    found["imports"] += [
+        Question(id=f"name:{row.module}.{row.name}", probe="has_name", args={"module": row.module, "name": row.name}, seconds=60)
+        for row in subject.required_name
+    ]
+    for row in load(layout.matrices() / "questions.toml", Questions).question:
+        if (not row.subjects or subject.name in row.subjects) and (cell is None or cell.matches(dict(row.when))):
+            args = filled(row.args, places, opts)
+            found[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb))
+    for name, command in subject.command.items():
+        args = filled(command.args, places, opts)
+        found[command.batch].append(
+            Question(id=name, probe=command.probe, args=args, seconds=command.seconds, memory_mb=command.memory_mb)
+        )
+    return found
+
+
+def dependency_modules(subject: Subject, inventory: dict[str, Any]) -> list[str]:
+    """The modules of the dependencies, in the order of the data; of an optional one only where a distribution for it is installed."""
+    installed = {name.lower().replace("_", "-") for name in inventory["distributions"]}
+    return [
+        row.module
+        for row in subject.dependency
+        if row.module and (not row.optional or any(d.lower().replace("_", "-") in installed for d in row.distributions))
+    ]
+
+
+def subject_modules(subject: Subject, inventory: dict[str, Any]) -> list[str]:
+    """Every module that was found by walking the subject's packages, but for those that the data skips with a reason."""
+    skipped = {skip.module for skip in subject.modules.skip}
+    return [name for name in inventory["modules"] if name not in skipped]
+
+
+def filled(value: Any, places: dict[str, str], opts: dict[str, str]) -> Any:
+    """Put places into every text of a nested value; the text "{opts}" alone becomes the cell's SlowFast overrides (a mapping)."""
+    if isinstance(value, dict):
+        return {key: filled(item, places, opts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, places, opts) for item in value]
+    if value == "{opts}":
+        return opts
+    if isinstance(value, str):
+        for key, place in places.items():
+            value = value.replace(f"{{{key}}}", place)
+    return value

@@ -1,0 +1,66 @@
+"""Where things lie: the data folders of the project, and the folders of this machine that the suite may fill.
+
+In a checkout the data folders stand at the top level; in an installed wheel they lie beside the package as `_data/`.
+May import the standard library and platformdirs only.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+from .errors import Problem
+
+HOME_VARIABLE = "SLOWFAST_VERIFY_HOME"
+REPORTS_VARIABLE = "SLOWFAST_VERIFY_REPORTS"
+
+
+@cache
+def root() -> Path:
+    """The folder that holds matrices/, knowledge/ and fixtures/."""
+    package = Path(__file__).resolve().parent
+    for candidate in (package.parent.parent, package / "_data"):
+        if (candidate / "matrices").is_dir() and (candidate / "knowledge").is_dir():
+            return candidate
+    raise Problem(
+        "the data folders of slowfast-verify are missing",
+        where=str(package),
+        cause="the package was copied without matrices/, knowledge/ and fixtures/",
+        next="install it again: python -m pip install --force-reinstall slowfast-verify",
+        code=3,
+    )
+
+
+def matrices() -> Path:
+    """TOML: what environments exist."""
+    return root() / "matrices"
+
+
+def knowledge() -> Path:
+    """TOML: known failures, one file each."""
+    return root() / "knowledge"
+
+
+def fixtures() -> Path:
+    """What the checks feed on: clips, checkpoints, configs, expected values."""
+    return root() / "fixtures"
+
+
+def suites() -> Path:
+    """The suites that are put to a target: tests/verify."""
+    return root() / "tests" / "verify"
+
+
+def reports() -> Path:
+    """Where records and reports are written: ./reports of the checkout unless SLOWFAST_VERIFY_REPORTS names another."""
+    override = os.environ.get(REPORTS_VARIABLE)
+    return Path(override).expanduser().resolve() if override else root() / "reports"
+
+
+def home() -> Path:
+    """The cache of this machine: environments, checkouts, wheels, logs. SLOWFAST_VERIFY_HOME moves it."""
+    override = os.environ.get(HOME_VARIABLE)
+    return Path(override).expanduser().resolve() if override else platformdirs.user_cache_path("slowfast-verify")

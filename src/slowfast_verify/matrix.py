@@ -1,0 +1,245 @@
+"""What exists, and which of it is meant: stacks of pins, the cells they span, and the selection that runs by default.
+
+Data: matrices/stacks/*.toml, matrices/subjects/*.toml, matrices/selection.toml. Runs on the host; imports the models only.
+"""
+
+from __future__ import annotations
+
+import itertools
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+
+from . import cell as cells
+from . import layout
+from .action import When
+from .cell import Cell
+from .data import Row, load
+from .errors import Problem, did_you_mean
+from .expectation import Expectation
+from .knowledge import known
+from .subject import Subject, all_subjects
+
+
+class Axes(Row):
+    """The values that a stack spans."""
+
+    os: list[cells.Os]
+    arch: list[str] = ["x86_64"]
+    python: list[str]
+    accelerator: list[str]
+    installer: list[str]
+    subject: list[str]
+
+
+class Torch(Row):
+    """The versions that belong together."""
+
+    version: str
+    torchvision: str
+    torchaudio: str = ""
+
+
+class Wheels(Row):
+    """Where the torch of an accelerator comes from.
+
+    index is `default` (what the installer is configured with) or an address; requirement is added to the version, with its reason.
+    """
+
+    when: When
+    index: str = "default"
+    find_links: str = ""
+    local: str = ""
+    also: str = ""
+    megabytes: int
+    minutes: float = 3.0
+    note: str
+
+
+class Pin(Row):
+    """A version that is held, and why; `known` names the known failure that it avoids."""
+
+    name: str
+    spec: str
+    reason: str
+    known: str = ""
+    when: When = Field(default_factory=dict)
+
+
+class Exclude(Row):
+    """Combinations that cannot exist, and why."""
+
+    when: When
+    reason: str
+
+
+class Stack(Row):
+    """One known combination, as its file describes it; its name is the file's."""
+
+    name: str = ""
+    title: str
+    torch: Torch
+    axes: Axes
+    wheels: list[Wheels]
+    pin: list[Pin] = []
+    workarounds: list[str] = []
+    exclude: list[Exclude] = []
+    expect: list[Expectation] = []
+
+    def wheels_of(self, cell: Cell) -> Wheels | None:
+        """Where this cell's torch comes from."""
+        return next((row for row in self.wheels if cell.matches(dict(row.when))), None)
+
+
+class Chosen(Row):
+    """A cell of the default selection, and why it is there."""
+
+    cell: str
+    reason: str
+
+
+class Selection(Row):
+    """What `nox -s matrix` runs when nobody says which."""
+
+    chosen: list[Chosen]
+
+
+class Matrix:
+    """All stacks and subjects, cross-checked: whatever refers to nothing is an error with its file and key."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or layout.matrices()
+        self.subjects: dict[str, Subject] = all_subjects(self.folder / "subjects") if folder else all_subjects()
+        self.stacks = {
+            path.stem: load(path, Stack).model_copy(update={"name": path.stem}) for path in sorted((self.folder / "stacks").glob("*.toml"))
+        }
+        self.cells: dict[str, Cell] = {}
+        for stack in self.stacks.values():
+            self._expand(stack)
+        self._check_subjects()
+
+    def _expand(self, stack: Stack) -> None:
+        file = f"matrices/stacks/{stack.name}.toml"
+        axes = stack.axes
+        mine: list[Cell] = []
+        for os, arch, python, accelerator, installer, which in itertools.product(
+            axes.os, axes.arch, axes.python, axes.accelerator, axes.installer, axes.subject
+        ):
+            name, at, revision = which.partition("@")
+            if not at or name not in self.subjects:
+                raise Problem(
+                    f"unknown subject {which!r}",
+                    where=f"{file}, key axes.subject",
+                    cause=did_you_mean(name, list(self.subjects)) or "it is written name@revision",
+                    next=f"write one of {', '.join(self.subjects)} with a revision, or add matrices/subjects/{name}.toml",
+                )
+            self.subjects[name].at(revision)
+            mine.append(
+                Cell(os=os, arch=arch, python=python, torch=stack.torch.version, accelerator=accelerator, installer=installer,
+                     subject=name, revision=revision, stack=stack.name)
+            )  # fmt: skip
+        for index, row in enumerate(stack.exclude):
+            if not any(cell.matches(dict(row.when)) for cell in mine):
+                raise _stale(f"{file}, key exclude[{index}].when", dict(row.when))
+        mine = [cell for cell in mine if not any(cell.matches(dict(row.when)) for row in stack.exclude)]
+        for index, expectation in enumerate(stack.expect):
+            if not any(cell.matches(dict(expectation.when)) for cell in mine):
+                raise _stale(f"{file}, key expect[{index}].when", dict(expectation.when))
+            known(expectation.cause)
+        for index, wheels in enumerate(stack.wheels):
+            if not any(cell.matches(dict(wheels.when)) for cell in mine):
+                raise _stale(f"{file}, key wheels[{index}].when", dict(wheels.when))
+        for index, pin in enumerate(stack.pin):
+            if pin.known:
+                known(pin.known)
+            if not any(cell.matches(dict(pin.when)) for cell in mine):
+                raise _stale(f"{file}, key pin[{index}].when", dict(pin.when))
+        for identifier in stack.workarounds:
+            known(identifier)
+        for cell in mine:
+            if stack.wheels_of(cell) is None:
+                raise Problem(
+                    f"no [[wheels]] row says where torch comes from for {cell.id}",
+                    where=f"{file}, key wheels",
+                    next="add a [[wheels]] row whose `when` covers it, or an [[exclude]] row with the reason",
+                )
+            if cell.id in self.cells:
+                raise Problem(
+                    f"two stacks span the cell {cell.id}",
+                    where=f"{file} and matrices/stacks/{self.cells[cell.id].stack}.toml",
+                    next="take the value out of one of their axes",
+                )
+            self.cells[cell.id] = cell
+
+    def _check_subjects(self) -> None:
+        everything = list(self.cells.values())
+        for subject in self.subjects.values():
+            for index, expectation in enumerate(subject.expect):
+                when = {"subject": subject.name, **dict(expectation.when)}
+                if not any(cell.matches(when) for cell in everything):
+                    raise _stale(f"matrices/subjects/{subject.name}.toml, key expect[{index}].when", dict(expectation.when))
+                known(expectation.cause)
+            for revision in subject.revision:
+                for identifier in revision.workarounds:
+                    known(identifier)
+
+    def stack_of(self, cell: Cell) -> Stack:
+        """The stack that spans the cell."""
+        return self.stacks[cell.stack]
+
+    def expectations(self, cell: Cell) -> list[Expectation]:
+        """What is expected to fail in the cell, of its stack and of its subject."""
+        rows = [*self.stack_of(cell).expect, *self.subjects[cell.subject].expect]
+        return [row for row in rows if cell.matches(dict(row.when))]
+
+    def cell(self, identifier: str) -> Cell:
+        """The cell of that id; raises Problem with the nearest one."""
+        if identifier in self.cells:
+            return self.cells[identifier]
+        cells.parse(identifier)
+        raise Problem(
+            f"no stack spans the cell {identifier!r}",
+            where="matrices/stacks/",
+            cause=did_you_mean(identifier, list(self.cells)) or "its stack does not list one of its values",
+            next="slowfast-verify cells lists every cell; add the value to the axes of a stack",
+        )
+
+    def select(self, *globs: str) -> list[Cell]:
+        """Cells whose id fits one of the globs (`linux-*torch2*`); none is a Problem, not an empty run."""
+        found = [cell for cell in self.cells.values() if any(fnmatchcase(cell.id, glob) for glob in globs)]
+        if not found:
+            raise Problem(
+                f"no cell fits {' '.join(globs)}",
+                where="matrices/stacks/",
+                cause="; ".join(filter(None, (did_you_mean(glob, list(self.cells)) for glob in globs))) or "the glob is too narrow",
+                next="slowfast-verify cells lists every cell",
+            )
+        return found
+
+    def selection(self) -> list[Cell]:
+        """The default selection, in its order, as far as it belongs to this operating system and processor."""
+        rows = load(self.folder / "selection.toml", Selection).chosen
+        return [cell for cell in (self.cell(row.cell) for row in rows) if runs_here(cell)]
+
+
+def runs_here(cell: Cell) -> bool:
+    """Whether this machine's kernel and processor can run the cell natively."""
+    return cell.os == cells.this_os() and cell.arch == cells.this_arch()
+
+
+@cache
+def default() -> Matrix:
+    """The project's own matrix."""
+    return Matrix()
+
+
+def _stale(where: str, when: dict[str, str | list[str]]) -> Problem:
+    shown = ", ".join(f"{key} = {value!r}" for key, value in when.items())
+    return Problem(
+        f"`when = {{ {shown} }}` matches no cell",
+        where=where,
+        cause="an axis value is misspelt, or the cells it spoke of are gone",
+        next="mend the value, or take the row out",
+    )

@@ -1,0 +1,297 @@
+"""Puts questions to a target and says what became of each. Runs on the host; asserts nothing.
+
+Called by the pytest plugin (and by doctor). One program travels to the target's standard input (probes/_runner.py): nothing is
+installed there and nothing is quoted for a shell. A question that kills its process is one failed observation; the others go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from . import death
+from .target import Target
+
+PROBES = Path(__file__).resolve().parent / "probes"
+START_SECONDS = 60.0  # an interpreter on a slow disk, behind conda run or ssh, says hello within this
+GRACE_SECONDS = 30.0  # beyond its own limits, before the host ends a target that enforces none
+TAIL = 16384
+
+How = Literal["answered", "raised", "died", "hung", "memory", "unreachable"]
+
+
+class Question(BaseModel):
+    """One question: which probe, with which arguments, and its limits (seconds of wall time, MiB of resident memory)."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    probe: str
+    args: dict[str, Any] = {}
+    seconds: float = 60.0
+    memory_mb: int = 6144
+
+
+class Observation(BaseModel):
+    """What became of one question. `how` is answered, raised, died, hung, memory or unreachable; facts only when answered.
+
+    step is the last step that the probe named; stderr_tail what was printed while it ran (stdout too); stack what faulthandler
+    wrote. at_exit tells of a process that answered everything and then died.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    how: How
+    facts: dict[str, Any] | None = None
+    type: str | None = None
+    message: str | None = None
+    chain: list[dict[str, str]] = []
+    traceback: str | None = None
+    step: str | None = None
+    signal: str | None = None
+    exit: int | None = None
+    seconds: float = 0.0
+    stderr_tail: str = ""
+    at_exit: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Everything a signature may match: message, chained messages, traceback, noise."""
+        parts = [f"{link['type']}: {link['message']}" for link in self.chain] or [f"{self.type}: {self.message}" if self.type else ""]
+        return "\n".join([*parts, self.message or "", self.traceback or "", self.stderr_tail])
+
+
+@cache
+def probe_text(name: str) -> str:
+    """The source of a probe; tests add folders of their own through SOURCES."""
+    for folder in SOURCES:
+        path = folder / f"{name}.py"
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    raise KeyError(f"no probe {name!r} in {', '.join(map(str, SOURCES))}")
+
+
+SOURCES: list[Path] = [PROBES]
+
+
+def program(cookie: str, questions: Iterable[Question]) -> bytes:
+    """The text that the target's Python reads: ASCII, whatever the paths and the probes contain."""
+    questions = list(questions)
+    request = {
+        "cookie": cookie,
+        "questions": [question.model_dump() for question in questions],
+        "probes": {name: probe_text(name) for name in {question.probe for question in questions}},
+    }
+    quoted = json.dumps(json.dumps(request))  # the outer quoting is a Python string literal as well: both escape to ASCII
+    return f"import json\nREQUEST = json.loads({quoted})\n{(PROBES / '_runner.py').read_text(encoding='ascii')}".encode("ascii")
+
+
+def observe(target: Target, questions: Iterable[Question], *, on_step: Callable[[str, str], None] | None = None) -> dict[str, Observation]:
+    """Put the questions to the target, in order, in as few processes as they survive; {id: Observation}, one for each."""
+    scale = target.slowness
+    left = [q.model_copy(update={"seconds": q.seconds * scale}) for q in questions]
+    found: dict[str, Observation] = {}
+    while left:
+        run = _Run(target, left, on_step)
+        run.go()
+        found.update(run.found)
+        rest = [q for q in left if q.id not in found]
+        if len(rest) == len(left) and rest:  # not one answer and no culprit: asking again would not end
+            reason = run.unreachable or "the target went away without an answer"
+            found.update({q.id: _unreachable(q.id, reason, run) for q in rest})
+            break
+        left = rest
+    return found
+
+
+def _unreachable(number: str, reason: str, run: _Run) -> Observation:
+    return Observation(id=number, how="unreachable", type="Unreachable", message=reason, stderr_tail=run.stderr(), exit=run.returncode)
+
+
+class _Run:
+    """One process of the target, from its start to the end of its last descendant."""
+
+    def __init__(self, target: Target, questions: list[Question], on_step: Callable[[str, str], None] | None) -> None:
+        self.target, self.questions, self.on_step = target, questions, on_step
+        self.found: dict[str, Observation] = {}
+        self.cookie = secrets.token_hex(8)
+        self.hello = False
+        self.ended = False
+        self.current: str | None = None
+        self.step: str | None = None
+        self.began = time.monotonic()
+        self.deadline = self.began + START_SECONDS * target.slowness
+        self.unreachable: str | None = None
+        self.returncode: int | None = None
+        self._stderr = bytearray()
+        self._foreign = bytearray()
+
+    def go(self) -> None:
+        """Start it, feed it, read it to the end, end what is left."""
+        group: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x00000200}
+        try:
+            process = subprocess.Popen(
+                self.target.command("-B", "-u", "-"),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.target.environ(), **group,
+            )  # fmt: skip
+        except OSError as error:
+            self.unreachable = f"cannot start {self.target.name}: {error.strerror or error}"
+            return
+        try:
+            threads = [
+                threading.Thread(target=work, args=(process,), daemon=True) for work in (self._feed, self._read_noise, self._read_events)
+            ]
+            for thread in threads:
+                thread.start()
+            while threads[2].is_alive():
+                threads[2].join(0.05)
+                if time.monotonic() > self.deadline:
+                    self._late(process)
+                    break
+            self.returncode = self._wait(process)
+            threads[1].join(2)
+        finally:
+            end_group(process)
+        self._conclude()
+
+    def _feed(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin
+        try:
+            process.stdin.write(program(self.cookie, self.questions))
+            process.stdin.close()
+        except OSError:
+            pass  # it left before it read: the exit status and stderr say why
+
+    def _read_noise(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr
+        while data := process.stderr.read1(65536):  # type: ignore[attr-defined]
+            self._stderr += data
+            del self._stderr[:-TAIL]
+
+    def _read_events(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout
+        prefix = self.cookie.encode() + b" "
+        for line in iter(lambda: process.stdout.readline(16 << 20), b""):  # type: ignore[union-attr]
+            _, mark, rest = line.partition(prefix)  # noise without a newline may stand before the cookie
+            if not mark:
+                self._foreign += line[:TAIL]
+                del self._foreign[:-TAIL]
+                continue
+            try:
+                event = json.loads(rest)
+            except ValueError:
+                continue  # cut off by the death of its writer
+            self._take(event)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        kind, number = event["event"], event.get("q")
+        limits = {q.id: q.seconds for q in self.questions}
+        if kind == "hello":
+            self.hello = True
+            self.deadline = time.monotonic() + START_SECONDS + GRACE_SECONDS
+        elif kind == "start":
+            self.current, self.step, self.began = number, None, time.monotonic()
+            self.deadline = self.began + limits[str(number)] + GRACE_SECONDS
+        elif kind == "step":
+            self.step = event["step"]
+            if self.on_step:
+                self.on_step(str(number), event["step"])
+        elif kind in ("answer", "raised"):
+            common = {"id": number, "seconds": event["seconds"], "stderr_tail": event.get("noise", "")}
+            if kind == "answer":
+                self.found[str(number)] = Observation(how="answered", facts=event["facts"], step=self.step, **common)
+            else:
+                keys = ("type", "message", "chain", "traceback")
+                self.found[str(number)] = Observation(how="raised", step=self.step, **common, **{k: event[k] for k in keys if k in event})
+            self.current = None
+            self.deadline = time.monotonic() + GRACE_SECONDS
+        elif kind == "died":
+            self._died(event)
+        elif kind == "end":
+            self.ended = True
+
+    def _died(self, event: dict[str, Any]) -> None:
+        number, limit = event.get("q"), event.get("limit")
+        noise = event.get("noise", "")
+        how: How = "hung" if limit == "time" else "memory" if limit == "memory" else "died"
+        if limit == "time":
+            message = f"no answer within {event['value']:g} s"
+        elif limit == "memory":
+            message = f"more than the memory limit: {event['value']} MiB were in use"
+        else:
+            message = death.describe(event.get("signal"), event.get("exit"))
+        if number is None:  # everything was answered: the process died on its way out
+            last = next(reversed(self.found), None)
+            if last:
+                self.found[last] = self.found[last].model_copy(
+                    update={"at_exit": message, "stderr_tail": (self.found[last].stderr_tail + noise)[-TAIL:]}
+                )
+            return
+        signal_number = event.get("signal")
+        self.found[str(number)] = Observation(
+            id=number, how=how, message=message, step=self.step, exit=event.get("exit"), stderr_tail=noise,
+            signal=death.signal_name(signal_number) if signal_number else None, seconds=time.monotonic() - self.began,
+        )  # fmt: skip
+        self.current = None
+
+    def _late(self, process: subprocess.Popen[bytes]) -> None:
+        if not self.hello:
+            self.unreachable = f"no sign of life within {START_SECONDS * self.target.slowness:g} s"
+        elif self.current is not None:
+            self._died({"q": self.current, "limit": "time", "value": time.monotonic() - self.began, "noise": self.stderr()})
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
+        try:
+            return process.wait(timeout=5 if time.monotonic() < self.deadline else 0.1)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _conclude(self) -> None:
+        if not self.hello:
+            said = (self.stderr() or self._foreign.decode("utf-8", "replace")).strip().splitlines()
+            detail = f": {said[-1][:300]}" if said else ""
+            status = death.describe(*death.split_status(self.returncode)) if self.returncode is not None else "had to be ended"
+            self.unreachable = self.unreachable or f"{self.target.name} did not run our program; it {status}{detail}"
+            return
+        if self.ended or self.returncode is None:
+            return
+        signal_number, exit = death.split_status(self.returncode)
+        if self.current is not None:  # no supervisor there (Windows), or it was killed itself: the status is what the host saw
+            self._died({"q": self.current, "signal": signal_number, "exit": exit, "noise": self.stderr()})
+        elif self.returncode and len(self.found) == len(self.questions):
+            self._died({"q": None, "signal": signal_number, "exit": exit, "noise": self.stderr()})
+
+    def stderr(self) -> str:
+        """The last of what the process itself (not its worker) wrote to stderr."""
+        return bytes(self._stderr).decode("utf-8", "replace")
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the process and its group: gently first, so that a supervisor can end what it supervises."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            pass
+    if os.name == "posix":
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()

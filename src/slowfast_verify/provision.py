@@ -1,0 +1,320 @@
+"""Builds the environment of a cell, or finds that it already stands. The only caller of installer.py besides fix.py. Runs on the host.
+
+An environment belongs to the digest of its inputs (stack, subject, workarounds, interpreter, suite data) and counts only once its
+`cell.json` says complete, which is written last: an interrupted one is built again. Two runs never build one cell at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from . import fix, installer, interpreter, layout, sources
+from .atomic import write_text
+from .cell import Cell
+from .errors import Infrastructure, NotVerifiable, Problem
+from .fix import Place
+from .knowledge import Failure, diagnose
+from .matrix import Matrix, runs_here
+from .record import Provisioned
+from .subject import Phase, Revision, Subject, actions_of
+
+LAYOUT_VERSION = 1  # raise it when provisioning itself changes what an environment holds
+Say = Callable[[str], None]
+
+
+class InstallFailed(Exception):
+    """The cell cannot be installed: the rung (resolve or install), the known failure if it is one, the log and its last lines."""
+
+    def __init__(self, rung: str, step: str, message: str, known: str | None, log: Path, tail: str) -> None:
+        super().__init__(message)
+        self.rung, self.step, self.message, self.known, self.log, self.tail = rung, step, message, known, log, tail
+
+
+def folder_of(cell: Cell) -> Path:
+    """Where the cell's environment, checkout and logs lie."""
+    return layout.home() / "cells" / cell.id
+
+
+def inputs_digest(cell: Cell, matrix: Matrix, python: Path) -> str:
+    """A digest over everything that decides what comes out, but for what the index offers today."""
+    stack, subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
+    revision = subject.at(cell.revision)
+    fixes = [action.model_dump() for _, action in actions_of(revision, stack.workarounds)]
+    inputs = {
+        "layout": LAYOUT_VERSION,
+        "cell": cell.id,
+        "python": [str(python), interpreter.exact_version(python)],
+        "torch": stack.torch.model_dump(),
+        "wheels": (found := stack.wheels_of(cell)) and found.model_dump(exclude={"note", "megabytes", "minutes"}),
+        "pins": [[pin.name, pin.spec] for pin in stack.pin if cell.matches(dict(pin.when))],
+        "source": subject.source.model_dump(exclude={"reason", "homepage"}),
+        "revision": revision.model_dump(include={"commit", "version", "needs"}),
+        "phases": [phase.model_dump(exclude={"reason"}) for phase in subject.phase],
+        "fixes": fixes,
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def standing(cell: Cell, matrix: Matrix) -> Provisioned | None:
+    """The cell's environment if it stands, is complete and was built from today's inputs."""
+    state = folder_of(cell) / "cell.json"
+    try:
+        found = Provisioned.model_validate_json(state.read_text(encoding="utf-8"))
+        python = interpreter.find(cell.python)
+    except (OSError, ValueError, NotVerifiable):
+        return None
+    if found.inputs != inputs_digest(cell, matrix, python) or not Path(found.python).exists():
+        return None
+    return found
+
+
+def provision(cell: Cell, matrix: Matrix, say: Say = print) -> Provisioned:
+    """The cell's environment, built if need be.
+
+    Raises NotVerifiable (interpreter missing, source unreachable), Infrastructure (index, network, disk) or InstallFailed.
+    """
+    if not runs_here(cell):
+        raise NotVerifiable(f"{cell.id} needs another system", cause="no runner for it here", next="run it on such a machine")
+    python = interpreter.find(cell.python)
+    folder = folder_of(cell)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=3600):
+            found = standing(cell, matrix)
+            if found:
+                say(f"environment stands ({found.created}), nothing to install")
+                return found.model_copy(update={"reused": True})
+            return _Builder(cell, matrix, python, folder, say).build()
+    except Timeout:
+        raise Infrastructure(f"another run has been building {cell.id} for an hour", where=str(folder / "lock")) from None
+    except OSError as error:
+        if error.errno == 28:
+            raise _disk_full(str(error)) from error
+        raise
+
+
+def _disk_full(detail: str) -> Infrastructure:
+    return Infrastructure("the disk is full", where=detail, next=f"free space in {layout.home()} (slowfast-verify clean)")
+
+
+class _Builder:
+    """One build of one cell, step by step; each step's output is kept in logs/."""
+
+    def __init__(self, cell: Cell, matrix: Matrix, python: Path, folder: Path, say: Say) -> None:
+        self.cell, self.python, self.folder, self.say = cell, python, folder, say
+        self.stack, self.subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
+        self.digest = inputs_digest(cell, matrix, python)
+        self.wheels = self.stack.wheels_of(cell)
+        assert self.wheels  # the matrix refuses a cell without
+        self.revision: Revision = self.subject.at(cell.revision)
+        self.actions = actions_of(self.revision, self.stack.workarounds)
+        self.logs = folder / "logs"
+        self.number = 0
+        self.addresses: dict[str, str] = {}
+        self.seconds: dict[str, float] = {}
+
+    def build(self) -> Provisioned:
+        self._room()
+        sources.require_reachable(self._sources())
+        for name in ("env", "src", "logs", "links"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        (self.folder / "cell.json").unlink(missing_ok=True)
+        self.logs.mkdir(parents=True)
+        begun = time.monotonic()
+        env = self.folder / "env"
+        for argv in installer.make(self.cell.installer, self.python, env):
+            self._run("make the environment", argv)
+        inside = env / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        checkout = self.folder / "src" / self.cell.subject if self.subject.source.git else None
+        self.place = Place(self.cell.installer, inside, env, _site(inside), checkout, self.folder, self._constraints())
+        self.place.variables.update({key: value for key, value in self.subject.env.items()})
+        for phase in self.subject.phase:
+            if self.cell.matches(dict(phase.when)) and (not phase.checkout or checkout):
+                self._phase(phase)
+        for identifier, action in self.actions:
+            if not action.edit and self.cell.matches(dict(action.when)):
+                fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
+        variables = {key: self.place.fill(value) for key, value in self.place.variables.items()}
+        self._run("compile bytecode", [str(inside), "-m", "compileall", "-q", "-j", "0", str(self.place.site)], may_fail=True)
+        lock = self._lock()
+        found = Provisioned(
+            cell=self.cell.id, inputs=self.digest, python=str(inside), env=str(env), checkout=str(checkout) if checkout else None,
+            variables=variables, opts=self.place.opts, workarounds=list(dict.fromkeys(name for name, _ in self.actions)), lock=lock,
+            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds=round(time.monotonic() - begun, 1),
+            step_seconds=self.seconds,
+        )  # fmt: skip
+        write_text(self.folder / "cell.json", found.model_dump_json(indent=1))
+        return found
+
+    def _room(self) -> None:
+        assert self.wheels
+        free = shutil.disk_usage(self.folder).free // 1_000_000
+        if free < self.wheels.megabytes * 2:
+            raise _disk_full(f"{free} MB are free, the cell needs about {self.wheels.megabytes * 2}")
+
+    def _sources(self) -> list[str]:
+        wanted = [self.subject.source.git or ""]
+        texts = [phase.build or "" for phase in self.subject.phase] + [a for p in self.subject.phase for a in p.install]
+        texts += [argument for _, action in self.actions if self.cell.matches(dict(action.when)) for argument in action.install]
+        texts += self.revision.needs
+        return [*filter(None, wanted), *(hit for text in texts for hit in re.findall(r"git\+(https?://[^@#\s]+)", text))]
+
+    def _constraints(self) -> Path:
+        """The pins as a constraints file for every step: what the first step chose, no later one replaces."""
+        torch, wheels = self.stack.torch, self.wheels
+        assert wheels
+        trio = {"torch": torch.version + wheels.local, "torchvision": torch.torchvision + wheels.local}
+        if torch.torchaudio:
+            trio["torchaudio"] = torch.torchaudio + (wheels.local if wheels.local else "")
+        lines = [f"{name}=={version}{wheels.also if name == 'torch' else ''}" for name, version in trio.items()]
+        lines += [f"{pin.name}{pin.spec}" for pin in self.stack.pin if self.cell.matches(dict(pin.when))]
+        path = self.folder / "constraints.txt"
+        write_text(path, "\n".join(lines) + "\n")
+        return path
+
+    def _phase(self, phase: Phase) -> None:
+        if phase.checkout:
+            assert self.place.checkout and self.subject.source.git and self.revision.commit
+            self._checkout(self.subject.source.git, self.revision.commit, self.place.checkout, self.subject.source.sparse)
+            for identifier, action in self.actions:
+                if action.edit and self.cell.matches(dict(action.when)):
+                    self.say(f"  {phase.name}: edit for {identifier}")
+                    fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
+        if phase.trio:
+            self._install(phase.name, [*self._where(), *self._trio(), *phase.install])
+        elif phase.install:
+            self._install(phase.name, phase.install)
+        if phase.build:
+            self._build(phase.name, phase.build)
+        if phase.editable:
+            self._install(phase.name, ["--no-deps", "--editable", str(self.place.checkout)])
+            self.addresses[str(self.place.checkout)] = f"git+{self.subject.source.git}@{self.revision.commit}"
+
+    def _trio(self) -> list[str]:
+        assert self.place.constraints
+        names = ("torch==", "torchvision==", "torchaudio==")
+        return [line for line in self.place.constraints.read_text(encoding="utf-8").splitlines() if line.startswith(names)]
+
+    def _where(self) -> list[str]:
+        assert self.wheels
+        index = ["--index-url", self.wheels.index] if self.wheels.index != "default" else []
+        return [*index, *(["--find-links", self.wheels.find_links] if self.wheels.find_links else [])]
+
+    def _install(self, label: str, arguments: list[str]) -> None:
+        filled = [self.place.fill(argument.replace("{version}", self.revision.version or "")) for argument in arguments]
+        self._run(label, installer.install(self.cell.installer, self.place.python, filled, self.place.constraints))
+
+    def _checkout(self, address: str, commit: str, folder: Path, sparse: list[str]) -> None:
+        for argv in sources.checkout_commands(address, commit, folder, sparse):
+            self._run("check out", argv)
+
+    def _build(self, label: str, source: str) -> None:
+        """Compile a source against this torch. The wheel is kept per source, torch, Python and ABI: installers' own caches know no torch."""
+        address, _, commit = source.removeprefix("git+").rpartition("@")
+        build = subprocess.run(
+            [str(self.place.python), "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        key = hashlib.sha256(f"{source} {build} {interpreter.exact_version(self.python)}".encode()).hexdigest()[:16]
+        kept = layout.home() / "wheels" / key
+        with FileLock(_made(layout.home() / "wheels") / f"{key}.lock"):
+            if not list(kept.glob("*.whl")):
+                fresh = self.folder / "src" / f"{label}-wheel"
+                tree = self.folder / "src" / label
+                self._checkout(address, commit, tree, [])
+                self._run(f"{label} (compile)", installer.wheel(self.cell.installer, self.place.python, str(tree), fresh))
+                shutil.rmtree(tree, ignore_errors=True)
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(kept, ignore_errors=True)
+                shutil.move(fresh, kept)
+        (wheel,) = kept.glob("*.whl")
+        self._install(label, ["--no-deps", str(wheel)])
+        self.addresses[str(wheel)] = source
+
+    def _lock(self) -> list[str]:
+        listing = subprocess.run(
+            installer.freeze(self.cell.installer, self.place.python), capture_output=True, text=True, check=True,
+            env=installer.environment(self.cell.installer), timeout=120,
+        ).stdout  # fmt: skip
+        lines = []
+        for line in listing.splitlines():
+            for path, address in self.addresses.items():
+                if path in line:
+                    name = line.partition(" @ ")[0] if " @ " in line else self.cell.subject
+                    line = f"{name} @ {address}"
+            if line and not line.startswith("#"):
+                lines.append(line)
+        write_text(self.folder / "lock.txt", "\n".join(lines) + "\n")
+        return lines
+
+    def _run(self, label: str, argv: list[str], may_fail: bool = False) -> None:
+        self.number += 1
+        log = self.logs / f"{self.number:02d}-{re.sub(r'[^a-z0-9]+', '-', label.lower()).strip('-')}.log"
+        begun = time.monotonic()
+        with log.open("wb") as stream:
+            stream.write(f"$ {' '.join(argv)}\n".encode())
+            stream.flush()
+            status = run_to_end(argv, stream, installer.environment(self.cell.installer))
+        self.seconds[label] = round(self.seconds.get(label, 0) + time.monotonic() - begun, 1)
+        self.say(f"  {label}: {'done' if status == 0 else f'exit status {status}'} in {time.monotonic() - begun:.1f} s")
+        if status and not may_fail:
+            raise self._failure(label, log, status)
+
+    def _failure(self, label: str, log: Path, status: int) -> Exception:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        outage = sources.outage_in(text)
+        if outage:
+            return outage
+        conflict = re.search(r"No solution found|ResolutionImpossible|No matching distribution|conflicting dependencies", text)
+        known = diagnose(Failure(text=text[-200_000:]))
+        last = next((line.strip() for line in reversed(text.splitlines()) if "error" in line.lower()), f"exit status {status}")
+        tail = "\n".join(text.splitlines()[-40:])
+        return InstallFailed("resolve" if conflict else "install", label, last[:500], known, log, tail)
+
+
+def run_to_end(argv: list[str], stream: object, env: dict[str, str], seconds: float = 3600) -> int:
+    """Run a command with its output in `stream`; its whole process group ends with it or when we are interrupted."""
+    from .observe import end_group
+
+    group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=env, **group)  # type: ignore[call-overload]
+    try:
+        return int(process.wait(timeout=seconds))
+    except subprocess.TimeoutExpired:
+        raise Infrastructure(f"no end after {seconds / 60:.0f} minutes", where=" ".join(argv)[:300]) from None
+    finally:
+        end_group(process)
+
+
+@cache
+def _site(python: Path) -> Path:
+    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    return Path(subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.strip())
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def clean(keep: set[str]) -> list[str]:
+    """Take away the environments of all cells but those named; returns the ids that went."""
+    gone = []
+    for folder in sorted((layout.home() / "cells").glob("*")):
+        if folder.name not in keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            gone.append(folder.name)
+    return gone
+
+
+__all__ = ["InstallFailed", "Problem", "Subject", "clean", "folder_of", "inputs_digest", "provision", "run_to_end", "standing"]

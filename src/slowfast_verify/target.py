@@ -1,0 +1,126 @@
+"""Where code runs: an argv that starts a Python. Runs on the host; imports the standard library and errors.
+
+`venv`, `conda`, `docker`, `ssh` and `wsl` differ only in what stands before the interpreter, so each is one line in `PREFIX`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from .errors import Problem
+
+#: kind -> argv before the environment and the interpreter; {} is what the person wrote after the colon.
+PREFIX: dict[str, tuple[str, ...]] = {
+    "conda": ("conda", "run", "--no-capture-output", "-n", "{}"),
+    "conda-prefix": ("conda", "run", "--no-capture-output", "-p", "{}"),
+    "docker": ("docker", "exec", "-i", "{}"),
+    "ssh": ("ssh", "-o", "BatchMode=yes", "{}"),
+    "wsl": ("wsl", "-d", "{}", "--"),
+}
+#: Variables that steer Python itself: those of the shell that runs the suite must not reach an environment that it built.
+STEERING = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "PYTHONSAFEPATH", "PYTHONNOUSERSITE", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class Target:
+    """argv starts a Python that reads its program from standard input; env is added, clean drops what steers Python."""
+
+    argv: tuple[str, ...]
+    kind: str = "python"
+    env: dict[str, str] = field(default_factory=dict)
+    clean: bool = False
+    slowness: float = 1.0
+
+    @property
+    def local(self) -> bool:
+        """Whether the process is a child of this one on this machine's own kernel and file system."""
+        return self.kind in ("python", "venv")
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return shlex.join(self.argv)
+
+    def with_env(self, env: dict[str, str], *, clean: bool = True) -> Target:
+        """The same target with more variables; clean: without those of the calling shell that steer Python."""
+        return replace(self, env={**self.env, **env}, clean=clean)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The argv that runs its Python with these arguments; variables travel in the argv where Popen cannot set them."""
+        if self.local or not self.env:
+            return [*self.argv, *arguments]
+        before, python = self.argv[:-1], self.argv[-1]
+        return [*before, "env", *(f"{key}={value}" for key, value in self.env.items()), python, *arguments]
+
+    def environ(self) -> dict[str, str]:
+        """The environment of the process that is started on this machine."""
+        base = {key: value for key, value in os.environ.items() if not (self.clean and key in STEERING)}
+        return {**base, **self.env} if self.local else base
+
+
+def of_python(python: str | Path, *, kind: str = "venv") -> Target:
+    """The target that is an interpreter on this machine."""
+    return Target(argv=(str(python),), kind=kind)
+
+
+def of_prefix(prefix: Path) -> Path | None:
+    """The interpreter of an environment's folder, or None."""
+    for candidate in (prefix / "bin" / "python", prefix / "bin" / "python3", prefix / "Scripts" / "python.exe", prefix / "python.exe"):
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def parse(text: str) -> Target:
+    """What a person writes after --target.
+
+    A path of an interpreter or of an environment's folder, a command on PATH, `conda:NAME`, `conda-prefix:DIR`, `docker:CONTAINER`,
+    `ssh:HOST`, `wsl:NAME`, or `argv:COMMAND LINE` for anything else that starts a Python.
+    """
+    kind, colon, rest = text.partition(":")
+    if colon and kind == "argv":
+        argv = tuple(shlex.split(rest, posix=os.name == "posix"))
+        if not argv:
+            raise Problem("argv: needs a command line", where=f"--target {text}", next="--target 'argv:docker exec -i NAME python3'")
+        return Target(argv=argv, kind="argv")
+    if colon and kind in PREFIX:
+        if not rest:
+            raise Problem(f"{kind}: needs a name", where=f"--target {text}", next=f"--target {kind}:NAME")
+        python = "python" if kind.startswith("conda") else "python3"
+        return Target(argv=(*(part.format(rest) for part in PREFIX[kind]), python), kind=kind)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        interpreter = of_prefix(path)
+        if interpreter is None:
+            raise Problem(
+                "the folder is no Python environment",
+                where=str(path),
+                cause="it has neither bin/python nor Scripts\\python.exe nor python.exe",
+                next="name the interpreter itself, or make one: python -m venv DIR",
+            )
+        return of_python(interpreter.absolute())
+    if path.is_file():
+        return of_python(path.absolute())
+    import shutil
+
+    found = shutil.which(text)
+    if found:
+        return of_python(found)
+    raise Problem(
+        "there is no such target",
+        where=f"--target {text}",
+        cause="the path is misspelt, or it is not on PATH",
+        next=f"name an interpreter, an environment's folder or one of {', '.join(f'{k}:NAME' for k in PREFIX)}; this Python is {sys.executable}",
+    )
+
+
+def label(target: Target) -> str:
+    """A short file-name-safe name: the environment's folder, the container, the host."""
+    import re
+
+    last = target.argv[-2] if len(target.argv) > 1 else str(Path(target.argv[0]).parent.parent.name)
+    return re.sub(r"[^\w.-]+", "-", f"{target.kind}-{last}").strip("-")

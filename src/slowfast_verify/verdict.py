@@ -1,0 +1,246 @@
+"""From observations to results: which check judged what, whether that was expected, and the record of it all.
+
+Runs on the host, under pytest (plugin.py calls it). Puts each batch of questions to the target once, however many processes ask.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from . import __version__, knowledge, ladder, layout, provision
+from . import record as records
+from . import target as targets
+from .cell import Cell
+from .errors import Infrastructure, NotVerifiable, Problem
+from .expectation import Expectation, check_matches
+from .matrix import default
+from .observe import Observation, observe
+from .record import CheckResult, FailureDetail, Installation, Provisioned, Record
+from .subject import Subject, subject
+
+
+class Unanswered(AssertionError):
+    """A question whose answer a check needs has none; carries the observation."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.observation = observation
+        head = f"{observation.type}: {observation.message}" if observation.type else f"{observation.how}: {observation.message}"
+        step = f"\n  while: {observation.step}" if observation.step else ""
+        tail = observation.traceback or observation.stderr_tail
+        super().__init__(f"{head}{step}\n{tail[-3000:]}".rstrip())
+
+
+def answered(observation: Observation) -> dict[str, Any]:
+    """The facts of an observation; raises Unanswered when there are none."""
+    if observation.facts is None:
+        raise Unanswered(observation)
+    return observation.facts
+
+
+class Verdicts:
+    """One run of the suites in one target."""
+
+    def __init__(self, subject_name: str, cell: Cell | None, target: targets.Target, folder: Path, inventory: dict[str, Any],
+                 asked: dict[str, Any], provisioned: Provisioned | None) -> None:  # fmt: skip
+        self.subject: Subject = subject(subject_name)
+        self.cell, self.target, self.folder, self.inventory, self.asked = cell, target, folder, inventory, asked
+        self.provisioned = provisioned
+        self.stack = default().stack_of(cell) if cell else None
+        self.expectations: list[Expectation] = default().expectations(cell) if cell else []
+        self._read: dict[str, dict[str, Observation]] = {}
+
+    @classmethod
+    def begin(cls, option: Any, folder: Path) -> Verdicts:
+        """Resolve the options and take the inventory; raises Problem when the target does not answer."""
+        asked = {name: getattr(option, name) for name in ("config", "checkpoint", "record", "zoo")}
+        for name in ("config", "checkpoint"):
+            if asked[name]:
+                path = Path(asked[name]).expanduser().resolve()
+                if not path.is_file():
+                    raise Problem(f"there is no such file: {asked[name]}", where=f"--{name}", next="mend the path")
+                asked[name] = str(path)
+        cell, provisioned = None, None
+        if option.cell:
+            cell = default().cell(option.cell)
+            provisioned = provision.standing(cell, default())
+            if provisioned is None:
+                raise Problem(
+                    f"the environment of {cell.id} does not stand", cause="it was never built, or its inputs changed since",
+                    next=f"slowfast-verify climb {cell.id}",
+                )  # fmt: skip
+            target = targets.of_python(provisioned.python).with_env(provisioned.variables)
+            name = cell.subject
+        else:
+            target = targets.parse(option.target)
+            name = (option.subject or "pyslowfast").partition("@")[0]
+        question = ladder.inventory_question(subject(name))
+        seen = observe(target, [question])["inventory"]
+        if seen.facts is None:
+            raise Problem(
+                f"the target gives no answer: {seen.message}", where=target.name,
+                cause="it is no Python, or it cannot start" if seen.how == "unreachable" else (seen.traceback or seen.stderr_tail)[-800:],
+                next=f"try it by hand: echo 'print(1)' | {target.name} -",
+            )  # fmt: skip
+        return cls(name, cell, target, folder, seen.facts, asked, provisioned)
+
+    def hand_on(self) -> str:
+        """What an xdist worker needs, as text."""
+        return json.dumps({
+            "subject": self.subject.name, "cell": self.cell.id if self.cell else None, "inventory": self.inventory, "asked": self.asked,
+            "target": {"argv": self.target.argv, "kind": self.target.kind, "env": self.target.env, "clean": self.target.clean},
+            "folder": str(self.folder), "provisioned": self.provisioned.model_dump() if self.provisioned else None,
+        })  # fmt: skip
+
+    @classmethod
+    def receive(cls, text: str) -> Verdicts:
+        """The counterpart of hand_on, in the worker."""
+        raw = json.loads(text)
+        target = targets.Target(argv=tuple(raw["target"].pop("argv")), **raw["target"])
+        provisioned = Provisioned.model_validate(raw["provisioned"]) if raw["provisioned"] else None
+        cell = default().cell(raw["cell"]) if raw["cell"] else None
+        return cls(raw["subject"], cell, target, Path(raw["folder"]), raw["inventory"], raw["asked"], provisioned)
+
+    @cached_property
+    def batches(self) -> dict[str, list[Any]]:
+        """{batch: questions}."""
+        opts = self.provisioned.opts if self.provisioned else {}
+        return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked)
+
+    def ask(self, question: str) -> Observation:
+        """What became of a question; its whole batch is put to the target the first time that anybody asks."""
+        batch = next((name for name, questions in self.batches.items() if any(q.id == question for q in questions)), None)
+        if batch is None:
+            raise NotVerifiable(f"no question {question!r} is put to {self.subject.name}")
+        if batch not in self._read:
+            file = self.folder / f"{batch}.json"
+            with FileLock(self.folder / f"{batch}.lock"):
+                if not file.exists():
+                    with (self.folder / f"{batch}.steps").open("a", encoding="utf-8") as steps:
+                        found = observe(self.target, self.batches[batch], on_step=lambda q, s: print(f"{q}: {s}", file=steps, flush=True))
+                    file.write_text(json.dumps({key: value.model_dump() for key, value in found.items()}), encoding="utf-8")
+            raw = json.loads(file.read_text(encoding="utf-8"))
+            self._read[batch] = {key: Observation.model_validate(value) for key, value in raw.items()}
+        return self._read[batch][question]
+
+    def parameters(self, name: str) -> list[Any] | None:
+        """The values that a check is repeated for, by the name of its argument; None for a name that is no list of ours."""
+        if name == "dependency":
+            return ladder.dependency_modules(self.subject, self.inventory)
+        if name == "module":
+            return ladder.subject_modules(self.subject, self.inventory)
+        if name == "required_name":
+            return [f"{row.module}.{row.name}" for row in self.subject.required_name]
+        if name == "config_file":
+            return list(self.inventory["configs"])
+        return None
+
+    def judge(self, check: str, report: Any, error: BaseException | None, questions: list[str]) -> CheckResult:
+        """The result of one check: its outcome, how it failed, the known failure that this is, and whether it was expected."""
+        rung = check.partition("::")[0]
+        seen = [self.ask(question) for question in dict.fromkeys(questions)] if not isinstance(error, NotVerifiable) else []
+        seconds = round(sum(observation.seconds for observation in seen), 3)
+        expected = next((row for row in self.expectations if not row.is_glob and row.concerns(self.cell, check)), None)
+        if report.passed:
+            if expected:
+                return CheckResult(id=check, rung=rung, outcome="passed unexpectedly", seconds=seconds, knowledge=expected.cause)
+            return CheckResult(id=check, rung=rung, outcome="passed", seconds=seconds)
+        if report.skipped or isinstance(error, NotVerifiable):
+            reason = error.what if isinstance(error, NotVerifiable) else str(getattr(error, "msg", error))
+            return CheckResult(id=check, rung=rung, outcome="not verified", seconds=seconds, reason=reason)
+        if isinstance(error, Infrastructure):
+            return CheckResult(id=check, rung=rung, outcome="infrastructure", seconds=seconds, reason=str(error))
+        if isinstance(error, Unanswered):
+            o = error.observation
+            failure = FailureDetail(how=o.how, type=o.type, message=o.message or "", step=o.step, signal=o.signal, stderr_tail=o.stderr_tail)
+            text = o.text
+        else:
+            failure = FailureDetail(how="judged", type=type(error).__name__, message=str(error))
+            text = "\n".join([str(error), *(o.stderr_tail for o in seen)])
+        known = knowledge.diagnose(knowledge.Failure(type=failure.type, message=failure.message, text=text, signal=failure.signal))
+        rows = [row for row in self.expectations if row.concerns(self.cell, check) and row.cause == known]
+        outcome: records.Outcome = "failed as expected" if rows else "failed"
+        return CheckResult(id=check, rung=rung, outcome=outcome, seconds=seconds, failure=self._scrubbed(failure), knowledge=known)
+
+    def _scrubbed(self, failure: FailureDetail) -> FailureDetail:
+        def clean(text: str, kept: int) -> str:
+            return records.scrub(text, self._places())[-kept:]
+
+        return failure.model_copy(update={"message": clean(failure.message, records.MESSAGE_KEPT), "stderr_tail": clean(failure.stderr_tail, 2000)})
+
+    def _places(self) -> dict[str, str]:
+        places = {str(Path.home()): "~", str(layout.root()): "{suite}", str(self.folder): "{tmp}"}
+        if self.cell:
+            places[str(provision.folder_of(self.cell))] = "{cell}"
+        return places
+
+    def stale_expectations(self, results: list[CheckResult]) -> list[CheckResult]:
+        """An expectation with * for whose cause no check failed: an error, or it would stand there for ever."""
+        rows = []
+        for row in self.expectations:
+            hits = [r for r in results if check_matches(row.check, r.id)]
+            if not any(r.outcome == "failed as expected" and r.knowledge == row.cause for r in hits):
+                outcome_known = any(r.outcome == "passed unexpectedly" and r.knowledge == row.cause for r in hits)
+                verifiable = any(r.outcome != "not verified" for r in hits) or not hits
+                if not outcome_known and verifiable:
+                    rung = row.check.partition("::")[0]
+                    rows.append(CheckResult(id=row.check, rung=rung, outcome="passed unexpectedly", knowledge=row.cause,
+                                            reason="no check failed for this cause"))  # fmt: skip
+        return rows
+
+    def write(self, results: list[CheckResult], seconds: float, whole: bool) -> Path | None:
+        """Write the record of a whole run; a run of some checks only is not kept as one."""
+        if not whole:
+            return None
+        name = self.cell.id if self.cell else f"target-{self.subject.name}-{targets.label(self.target)}"
+        facts: dict[str, Any] = {
+            "kind": self.target.kind, "python": self.inventory["python"], "platform": self.inventory["platform"], "machine": self.inventory["machine"],
+            "libc": self.inventory["libc"],
+        }  # fmt: skip
+        for package in ("torch", "torchvision", "torchaudio", "numpy", "pytorchvideo", "detectron2"):
+            if package in self.inventory["distributions"]:
+                facts[package] = self.inventory["distributions"][package]["version"]
+        installation = None
+        if self.provisioned:
+            p = self.provisioned
+            facts["lock_sha256"] = records.lock_digest(p.lock)
+            installation = Installation(installer=self.cell.installer if self.cell else "", workarounds=p.workarounds, seconds=p.seconds,
+                                        step_seconds=p.step_seconds, created=p.created)  # fmt: skip
+        made = Record(schema=records.SCHEMA, cell=name, run=run_id(), suite=suite_revision(), target=facts, installation=installation,
+                      checks=sorted(results, key=lambda r: (knowledge.RUNGS.index(r.rung), r.id)), seconds=round(seconds, 1))  # fmt: skip
+        folder = Path(self.asked["record"]) if self.asked.get("record") else layout.reports() / "records"
+        path = records.write(made, folder)
+        if self.provisioned:
+            from .atomic import write_text
+
+            write_text(folder / f"{name}.lock.txt", "\n".join(self.provisioned.lock) + "\n")
+        return path
+
+    def header(self) -> list[str]:
+        """Two lines above the checks: what is verified, with what."""
+        what = self.cell.id if self.cell else self.target.name
+        return [f"verifying: {what}", f"subject: {self.subject.title}; Python {self.inventory['python']}; {len(self.inventory['modules'])} modules"]
+
+
+def run_id() -> str:
+    """`2026-11-23T10:04:11Z-3f9c`."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def suite_revision() -> str:
+    """The commit of the suite (with + for uncommitted changes), or its version outside a checkout."""
+    git = ["git", "-C", str(layout.root())]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+        dirty = subprocess.run([*git, "status", "--porcelain", "--", "src", "tests", "matrices", "knowledge", "fixtures"],
+                               capture_output=True, text=True, check=True, timeout=20).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return __version__
+    return commit + ("+" if dirty else "")

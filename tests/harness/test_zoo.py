@@ -1,0 +1,321 @@
+"""The table of published files is sound, and a fetch ends with the whole file or with a Problem and no file at all."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import struct
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from slowfast_verify.data import load
+from slowfast_verify.download import Limits
+from slowfast_verify.errors import Infrastructure, NotVerifiable, Problem
+from slowfast_verify.zoo import Clip, Entry, Fetched, Labels, Weights, Zoo, fetch, find, place, zoo
+
+from . import checkpoint_bytes as make
+from .httpserver import Site, cut, says, site, slow, whole
+
+DATA = make.torch_zip({"w": 30_000}).data
+HALF = len(DATA) // 2
+QUICK = Limits(connect=5, stall=0.6, tries=2, pause=0.01, lock=20)
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with site() as server:
+        yield server
+
+
+def weights(web: Site, **more: object) -> Weights:
+    row = {"name": "k400/tiny", "address": web.url("tiny.pyth"), "config": "c.yaml", "dataset": "k400", "source": "a test"}
+    return Weights.model_validate(row | more)
+
+
+def get(entry: Entry, folder: Path) -> Fetched:
+    return fetch(entry, folder, show=False, limits=QUICK)
+
+
+def left(folder: Path) -> set[str]:
+    """The files that a fetch left behind, locks aside."""
+    return {path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_row_has_a_place_of_its_own() -> None:
+    """Two published files share a basename more than once: none of them takes the other's place in the cache."""
+    places = [place(entry) for entry in zoo().entries]
+    assert len(set(places)) == len(places) > 70
+
+
+def test_the_type_follows_from_the_ending_except_where_upstream_says_otherwise() -> None:
+    """A .pyth file is a torch file; a .pkl file is one only in the two rows whose issues upstream say so."""
+    rows = [row for row in zoo().weights if not row.by_hand]
+    assert all(row.checkpoint_type == "pytorch" for row in rows if row.address.endswith(".pyth"))
+    torch_in_pkl = {row.name for row in rows if row.address.endswith(".pkl") and row.checkpoint_type == "pytorch"}
+    assert torch_in_pkl == {"ava/SLOWFAST_32x2_R101_50_50", "ava/SLOWFAST_64x2_R101_50_50"}
+
+
+def test_the_documented_clip_is_there_with_its_label() -> None:
+    """The demo suite finds the archery clip and what a Kinetics model says about it."""
+    clip = find("clips/archery")
+    assert isinstance(clip, Clip) and clip.top_label == "archery"
+
+
+def test_a_misspelt_name_is_answered_with_the_right_one() -> None:
+    """The nearest name is suggested."""
+    with pytest.raises(Problem, match="did you mean 'kinetics400/SLOWFAST_8x8_R50'"):
+        find("kinetics400/SLOWFAST_8x8_R5")
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("acuracy = { top1 = 77.0 }", "acuracy"),
+        ("accuracy = { top1 = 770.0 }", "top1"),
+        ("accuracy = {}", "accuracy"),
+        ('sha256 = "abc"', "sha256"),
+        ('checkpoint_type = "torch"', "checkpoint_type"),
+        ('name = "../../etc/x"', "name"),
+    ],
+)
+def test_a_broken_row_names_its_key(tmp_path: Path, line: str, word: str) -> None:
+    """An unknown key, a value out of range, or a name that leads out of the cache is an error that says where."""
+    row = {"name": "a/b", "address": "https://example.org/b.pkl", "config": "c", "dataset": "d", "source": "s"}
+    lines = [f'{key} = "{value}"' for key, value in row.items() if not line.startswith(key)]
+    path = tmp_path / "zoo.toml"
+    path.write_text("\n".join(['revision = "x"', "clips = []", "labels = []", "[[weights]]", *lines, line]))
+    with pytest.raises(Problem) as caught:
+        load(path, Zoo)
+    assert word in caught.value.where and "zoo.toml" in caught.value.where
+
+
+# -- a fetch that succeeds ---------------------------------------------------------------------------------------------
+
+
+def test_a_whole_file_arrives_with_its_checksum_and_kind(web: Site, tmp_path: Path) -> None:
+    """The file is in the cache under its name, nothing lies beside it, and its sha256 is there for the table."""
+    web.says(whole(DATA))
+    got = get(weights(web), tmp_path)
+    assert got.path.read_bytes() == DATA and left(tmp_path) == {"tiny.pyth"}
+    assert got.sha256 == hashlib.sha256(DATA).hexdigest()
+    assert got.sniffed is not None and got.sniffed.kind == "torch zip"
+
+
+def test_a_known_checksum_is_accepted_when_it_is_right(web: Site, tmp_path: Path) -> None:
+    """The counterpart of the refusal below."""
+    web.says(whole(DATA))
+    assert get(weights(web, sha256=hashlib.sha256(DATA).hexdigest()), tmp_path).path.exists()
+
+
+def test_a_cached_file_is_not_asked_for_again(web: Site, tmp_path: Path) -> None:
+    """The second fetch makes no request."""
+    web.says(whole(DATA))
+    get(weights(web), tmp_path)
+    get(weights(web), tmp_path)
+    assert len(web.asked) == 1
+
+
+def test_a_cut_download_goes_on_where_it_stopped(web: Site, tmp_path: Path) -> None:
+    """After a cut, the same run asks for the rest of the same version only, and the parts are joined right."""
+    web.says(cut(DATA, HALF), whole(DATA))
+    assert get(weights(web), tmp_path).path.read_bytes() == DATA
+    assert (web.asked[1]["Range"], web.asked[1]["If-Range"]) == (f"bytes={HALF}-", '"v1"')
+
+
+def test_a_later_run_goes_on_where_an_earlier_one_stopped(web: Site, tmp_path: Path) -> None:
+    """What a failed run received is kept for the next one."""
+    web.says(cut(DATA, HALF), says(503))
+    with pytest.raises(Infrastructure, match="are kept"):
+        get(weights(web), tmp_path)
+    web.says(whole(DATA))
+    assert get(weights(web), tmp_path).path.read_bytes() == DATA
+    assert web.asked[0]["Range"] == f"bytes={HALF}-"
+
+
+def test_a_file_that_changed_in_between_is_fetched_anew(web: Site, tmp_path: Path) -> None:
+    """Halves of two versions are never joined: If-Range makes the server send the new one from its start."""
+    new = make.torch_zip({"other": 30_000}).data
+    web.says(cut(DATA, HALF), whole(new, tag='"v2"'))
+    assert get(weights(web), tmp_path).path.read_bytes() == new
+
+
+def test_a_server_without_ranges_starts_over(web: Site, tmp_path: Path) -> None:
+    """A 200 in answer to a Range request replaces what was there."""
+    web.says(cut(DATA, HALF), whole(DATA, ranges=False))
+    assert get(weights(web), tmp_path).path.read_bytes() == DATA
+
+
+def test_a_rest_of_an_unknown_version_is_not_asked_for(web: Site, tmp_path: Path) -> None:
+    """Without an ETag or a date nobody can know that the rest belongs to the same file."""
+    web.says(cut(DATA, HALF, tag=""), whole(DATA, tag=""))
+    assert get(weights(web), tmp_path).path.read_bytes() == DATA
+    assert "Range" not in web.asked[1]
+
+
+def test_another_part_than_the_one_asked_for_is_not_joined(web: Site, tmp_path: Path) -> None:
+    """A 206 whose Content-Range starts elsewhere is thrown away."""
+    wrong = says(206, DATA[HALF + 9 :], Content_Range=f"bytes {HALF + 9}-{len(DATA) - 1}/{len(DATA)}")
+    web.says(cut(DATA, HALF), wrong, whole(DATA))
+    got = fetch(weights(web), tmp_path, show=False, limits=Limits(tries=3, pause=0.01))
+    assert got.path.read_bytes() == DATA
+
+
+def test_a_busy_server_is_asked_again(web: Site, tmp_path: Path) -> None:
+    """503 is a reason to wait, not to give up."""
+    web.says(says(503), whole(DATA))
+    assert get(weights(web), tmp_path).path.read_bytes() == DATA
+
+
+def test_a_compressed_answer_is_unpacked(web: Site, tmp_path: Path) -> None:
+    """A server may compress although it was asked not to; its length is then not the file's."""
+    web.says(says(200, gzip.compress(DATA), Content_Encoding="gzip", ETag='"v1"'))
+    assert get(weights(web), tmp_path).path.read_bytes() == DATA
+
+
+def test_a_damaged_file_in_the_cache_is_replaced(web: Site, tmp_path: Path) -> None:
+    """What lies in the cache is looked at before it is believed."""
+    path = place(weights(web), tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(DATA[:HALF])
+    web.says(whole(DATA))
+    assert get(weights(web), tmp_path).path.read_bytes() == DATA
+
+
+def test_two_at_once_download_once(web: Site, tmp_path: Path) -> None:
+    """The second one waits for the first and finds the file."""
+    web.says(whole(DATA))
+    with ThreadPoolExecutor(2) as pool:
+        got = list(pool.map(lambda _: get(weights(web), tmp_path), range(2)))
+    assert got[0] == got[1] and len(web.asked) == 1
+
+
+# -- a fetch that does not ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [slow(DATA, HALF), slow(DATA, HALF, every=0.05)], ids=["silent", "trickling"])
+def test_a_stalled_download_ends(web: Site, tmp_path: Path, answer: object) -> None:
+    """A server that falls silent, or sends a byte now and then, is given up in bounded time; no file is there."""
+    web.says(answer)  # type: ignore[arg-type]
+    began = time.monotonic()
+    with pytest.raises(Infrastructure, match="did not finish"):
+        get(weights(web), tmp_path)
+    assert time.monotonic() - began < 15
+    assert "tiny.pyth" not in left(tmp_path)
+
+
+def test_a_download_that_is_always_cut_ends(web: Site, tmp_path: Path) -> None:
+    """The number of bytes that came and that were announced are both told, and no file is there."""
+    web.says(cut(DATA, 100, tag=""))
+    with pytest.raises(Infrastructure, match=f"100 of {len(DATA):,} bytes|100 bytes read"):
+        get(weights(web), tmp_path)
+    assert "tiny.pyth" not in left(tmp_path) and len(web.asked) == 2
+
+
+def test_a_server_that_is_not_there_is_an_outage(web: Site, tmp_path: Path) -> None:
+    """Nothing listens at the address: infrastructure, not a verdict on anything."""
+    entry = weights(web, address="http://127.0.0.1:9/tiny.pyth")
+    with pytest.raises(Infrastructure, match="Connection refused"):
+        get(entry, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (says(200, b"<!DOCTYPE html><title>Sign in</title>"), "a web page titled .Sign in"),
+        (cut(DATA, HALF, told=False), "truncated"),
+        (says(200, DATA[:300] + b"\xff" + DATA[301:]), "damaged"),
+        (says(200, b""), "no content"),
+        (says(200, gzip.compress(DATA)), "gzip data"),
+        (says(404), "404"),
+        (says(403), "403"),
+    ],
+    ids=["web page", "cut without a length", "flipped", "empty", "gzipped", "gone", "forbidden"],
+)
+def test_what_is_not_the_file_is_refused(web: Site, tmp_path: Path, answer: object, word: str) -> None:
+    """A page with status 200, half a file whose length nobody told, damage and refusals: a Problem, at once, and no file."""
+    web.says(answer)  # type: ignore[arg-type]
+    with pytest.raises(Problem, match=word) as caught:
+        get(weights(web), tmp_path)
+    assert not isinstance(caught.value, Infrastructure)
+    assert caught.value.next and left(tmp_path) == set() and len(web.asked) == 1
+
+
+def test_a_wrong_checksum_is_refused(web: Site, tmp_path: Path) -> None:
+    """A whole checkpoint that is not the published one leaves nothing behind."""
+    web.says(whole(DATA))
+    with pytest.raises(Problem, match="checksum differs"):
+        get(weights(web, sha256="0" * 64), tmp_path)
+    assert left(tmp_path) == set()
+
+
+def test_a_folder_that_cannot_be_written_is_an_outage(web: Site, tmp_path: Path) -> None:
+    """The disk is at fault, and the answer names the variable that moves the cache."""
+    (tmp_path / "k400").write_text("a file where the folder should be")
+    web.says(whole(DATA))
+    with pytest.raises(Infrastructure, match="SLOWFAST_VERIFY_HOME"):
+        get(weights(web), tmp_path)
+
+
+def test_a_page_with_a_button_is_left_to_a_person(web: Site, tmp_path: Path) -> None:
+    """No request is made; the answer says where to put the file, and once it lies there it is taken."""
+    entry = weights(web, by_hand=True)
+    with pytest.raises(NotVerifiable, match=place(entry, tmp_path).name):
+        get(entry, tmp_path)
+    place(entry, tmp_path).write_bytes(DATA)
+    assert get(entry, tmp_path).path.read_bytes() == DATA and web.asked == []
+
+
+# -- files that are no checkpoints -------------------------------------------------------------------------------------
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+VIDEO = box(b"ftyp", b"isom") + box(b"mdat", bytes(500)) + box(b"moov", bytes(40))
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (VIDEO, ""),
+        (VIDEO[:-1], "cut off"),
+        (VIDEO[:-48], "no index"),
+        (b"\0\0\0\0" * 9, "no MP4"),
+        (b"<html>", "web page"),
+    ],
+)
+def test_a_clip_is_whole_or_refused(web: Site, tmp_path: Path, data: bytes, word: str) -> None:
+    """The boxes of an MP4 file must fill it to the byte and hold an index."""
+    clip = Clip(name="clips/x", address=web.url("x.mp4"), source="a test", top_label="archery")
+    web.says(cut(data, len(data), told=False))
+    if not word:
+        assert get(clip, tmp_path).path.read_bytes() == data
+    else:
+        with pytest.raises(Problem, match=word):
+            get(clip, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "good"),
+    [(json.dumps({"archery": 5}).encode(), True), (b'{"archery": 5', False), (b"[1]", False), (b"[" * 100_000, False)],
+    ids=["a table", "cut off", "a list", "a tower"],
+)
+def test_labels_are_a_table_or_refused(web: Site, tmp_path: Path, data: bytes, good: bool) -> None:
+    """Labels are JSON from name to index; half of it, or something else, is refused."""
+    labels = Labels(name="labels/x", address=web.url("x.json"), source="a test", dataset="k400")
+    web.says(cut(data, len(data), told=False))
+    if good:
+        assert get(labels, tmp_path).sniffed is None
+    else:
+        with pytest.raises(Problem):
+            get(labels, tmp_path)

@@ -27,7 +27,7 @@ from .errors import PROBLEMS_FOUND, NotVerifiable, Problem, did_you_mean
 from .sniff import Sniffed, sniff
 
 MAX_LABELS: Final = 4 << 20
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9][A-Za-z0-9_.+-]*)*$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/\S+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(gt=0, le=100)]

@@ -226,7 +226,7 @@ class Worker(object):
                     self.noise_of = piece.decode("utf-8")
                     self.noise[self.noise_of] = b""
                 else:
-                    self.noise[self.noise_of] = (self.noise[self.noise_of] + piece)[-NOISE_KEPT:]
+                    self.noise[self.noise_of] = (self.noise.get(self.noise_of, b"") + piece)[-NOISE_KEPT:]
 
     def events(self):
         while self.open:

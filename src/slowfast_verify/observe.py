@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +21,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from . import death
+from .ending import end_group
 from .target import Target
 
 PROBES = Path(__file__).resolve().parent / "probes"
 START_SECONDS = 60.0  # an interpreter on a slow disk, behind conda run or ssh, says hello within this
 GRACE_SECONDS = 30.0  # beyond its own limits, before the host ends a target that enforces none
+LEFT_OPEN_SECONDS = 2.0  # a process has ended, but something that it started holds its output open
 TAIL = 16384
+MARK = b"\x00\x01probe\x01\x00"  # as in the runner: what follows it was printed for the question named
 
 How = Literal["answered", "raised", "died", "hung", "memory", "unreachable"]
 
@@ -93,7 +96,19 @@ def program(cookie: str, questions: Iterable[Question]) -> bytes:
         "probes": {name: probe_text(name) for name in {question.probe for question in questions}},
     }
     quoted = json.dumps(json.dumps(request))  # the outer quoting is a Python string literal as well: both escape to ASCII
-    return f"import json\nREQUEST = json.loads({quoted})\n{(PROBES / '_runner.py').read_text(encoding='ascii')}".encode("ascii")
+    runner = (PROBES / "_runner.py").read_text(encoding="ascii")
+    # Until the runner has left the caller's folder, a json.py or random.py there must not stand for the standard library's.
+    first = "import sys\nHERE = sys.path[:1] == ['']\nsys.path[:HERE] = []\n"
+    return f"{first}import json\nREQUEST = json.loads({quoted})\n{runner}".encode("ascii")
+
+
+def _plain(value: Any) -> Any:
+    """A lone surrogate (the name of a file that is no valid UTF-8) can be written to no record: spell it out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def observe(target: Target, questions: Iterable[Question], *, on_step: Callable[[str, str], None] | None = None) -> dict[str, Observation]:
@@ -126,7 +141,8 @@ class _Run:
         self.found: dict[str, Observation] = {}
         self.cookie = secrets.token_hex(8)
         self.hello = False
-        self.ended = False
+        self.forks = True
+        self.accounted = False  # the end of the process was told of by the target itself
         self.current: str | None = None
         self.step: str | None = None
         self.began = time.monotonic()
@@ -153,15 +169,25 @@ class _Run:
             ]
             for thread in threads:
                 thread.start()
+            gone: float | None = None
             while threads[2].is_alive():
                 threads[2].join(0.05)
                 if time.monotonic() > self.deadline:
-                    self._late(process)
+                    self._late()
                     break
+                if process.poll() is not None:  # what it left behind may hold its output open for ever
+                    gone = gone or time.monotonic()
+                    if time.monotonic() > gone + LEFT_OPEN_SECONDS:
+                        break
             self.returncode = self._wait(process)
-            threads[1].join(2)
+            threads[1].join(LEFT_OPEN_SECONDS)
         finally:
             end_group(process)
+        for stream, thread in zip((process.stdin, process.stderr, process.stdout), threads, strict=True):
+            thread.join(1)
+            if stream and not thread.is_alive():  # closing what another thread is still reading would wait for it
+                with suppress(OSError):
+                    stream.close()
         self._conclude()
 
     def _feed(self, process: subprocess.Popen[bytes]) -> None:
@@ -188,7 +214,7 @@ class _Run:
                 del self._foreign[:-TAIL]
                 continue
             try:
-                event = json.loads(rest)
+                event = _plain(json.loads(rest))
             except ValueError:
                 continue  # cut off by the death of its writer
             self._take(event)
@@ -197,7 +223,7 @@ class _Run:
         kind, number = event["event"], event.get("q")
         limits = {q.id: q.seconds for q in self.questions}
         if kind == "hello":
-            self.hello = True
+            self.hello, self.forks = True, event["fork"]
             self.deadline = time.monotonic() + START_SECONDS + GRACE_SECONDS
         elif kind == "start":
             self.current, self.step, self.began = number, None, time.monotonic()
@@ -216,16 +242,17 @@ class _Run:
             self.current = None
             self.deadline = time.monotonic() + GRACE_SECONDS
         elif kind == "died":
+            self.accounted = True
             self._died(event)
         elif kind == "end":
-            self.ended = True
+            self.accounted = True
 
     def _died(self, event: dict[str, Any]) -> None:
         number, limit = event.get("q"), event.get("limit")
         noise = event.get("noise", "")
         how: How = "hung" if limit == "time" else "memory" if limit == "memory" else "died"
         if limit == "time":
-            message = f"no answer within {event['value']:g} s"
+            message = f"{'no answer' if number is not None else 'it answered and did not leave'} within {event['value']:.4g} s"
         elif limit == "memory":
             message = f"more than the memory limit: {event['value']} MiB were in use"
         else:
@@ -244,11 +271,14 @@ class _Run:
         )  # fmt: skip
         self.current = None
 
-    def _late(self, process: subprocess.Popen[bytes]) -> None:
+    def _late(self) -> None:
         if not self.hello:
             self.unreachable = f"no sign of life within {START_SECONDS * self.target.slowness:g} s"
         elif self.current is not None:
-            self._died({"q": self.current, "limit": "time", "value": time.monotonic() - self.began, "noise": self.stderr()})
+            self._died({"q": self.current, **self._overdue(), "noise": self.stderr()})
+
+    def _overdue(self) -> dict[str, Any]:
+        return {"limit": "time", "value": time.monotonic() - self.began}
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
         try:
@@ -260,38 +290,30 @@ class _Run:
         if not self.hello:
             said = (self.stderr() or self._foreign.decode("utf-8", "replace")).strip().splitlines()
             detail = f": {said[-1][:300]}" if said else ""
-            status = death.describe(*death.split_status(self.returncode)) if self.returncode is not None else "had to be ended"
-            self.unreachable = self.unreachable or f"{self.target.name} did not run our program; it {status}{detail}"
+            left = death.describe(*death.split_status(self.returncode)) if self.returncode is not None else "had to be ended"
+            self.unreachable = self.unreachable or f"{self.target.name} did not run our program; it {left}{detail}"
             return
-        if self.ended or self.returncode is None:
-            return
-        signal_number, exit = death.split_status(self.returncode)
-        if self.current is not None:  # no supervisor there (Windows), or it was killed itself: the status is what the host saw
-            self._died({"q": self.current, "signal": signal_number, "exit": exit, "noise": self.stderr()})
-        elif self.returncode and len(self.found) == len(self.questions):
-            self._died({"q": None, "signal": signal_number, "exit": exit, "noise": self.stderr()})
+        if not self.accounted and self.returncode is not None:
+            signal_number, code = death.split_status(self.returncode)
+            status: dict[str, Any] = {"signal": signal_number, "exit": code, "noise": self.stderr() if self.forks else ""}
+            if self.current is not None:  # no supervisor there (Windows), or it was killed itself: the status is what the host saw
+                limit = next(q.seconds for q in self.questions if q.id == self.current)
+                late = not self.forks and time.monotonic() - self.began > limit  # faulthandler's own alarm ended it
+                self._died({"q": self.current, **status, **(self._overdue() if late else {})})
+            elif self.returncode and len(self.found) == len(self.questions):
+                self._died({"q": None, **status})
+        if not self.forks:
+            self._share_noise()
+
+    def _share_noise(self) -> None:
+        """Without a supervisor the marks between the questions' noise are found here, in the last that was printed."""
+        first, *rest = bytes(self._stderr).split(MARK)
+        rest = rest or [next(reversed(self.found), "").encode(), first]  # the flood of one question washed its mark away
+        for number, noise in zip(rest[0::2], rest[1::2], strict=False):
+            seen = self.found.get(number.decode("utf-8", "replace"))
+            if seen:
+                self.found[seen.id] = seen.model_copy(update={"stderr_tail": noise.decode("utf-8", "replace")})
 
     def stderr(self) -> str:
         """The last of what the process itself (not its worker) wrote to stderr."""
         return bytes(self._stderr).decode("utf-8", "replace")
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its group: gently first, so that a supervisor can end what it supervises."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            pass
-    if os.name == "posix":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-    if process.poll() is None:
-        process.kill()
-        process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream:
-            stream.close()

@@ -8,7 +8,9 @@ a file; checks of one batch are one xdist group, so no worker waits for another.
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -30,6 +32,7 @@ HELP = {
 VERDICTS = pytest.StashKey["Verdicts"]()
 SEEN = pytest.StashKey[list[str]]()
 KEY = "slowfast_verify"
+RUN_VARIABLE = "SLOWFAST_VERIFY_RUN"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,13 +51,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
     try:
         handed = getattr(config, "workerinput", {}).get(KEY)
-        verdicts = Verdicts.receive(handed) if handed else Verdicts.begin(config.option, Path(tempfile.mkdtemp(prefix="verify-")))
+        verdicts = Verdicts.receive(handed) if handed else Verdicts.begin(config.option, _shared_folder(config))
     except Problem as problem:
         raise pytest.UsageError(str(problem)) from None
     config.stash[VERDICTS] = verdicts
     if hasattr(config, "workerinput"):
         return
     config.pluginmanager.register(_Controller(config, verdicts), "slowfast-verify-controller")
+
+
+def _shared_folder(config: pytest.Config) -> Path:
+    """Where the observations of this run lie for all its processes: the caller's folder, or one that goes with the run."""
+    if os.environ.get(RUN_VARIABLE):
+        return Path(os.environ[RUN_VARIABLE])
+    folder = Path(tempfile.mkdtemp(prefix="verify-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return folder
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -60,6 +60,7 @@ def inputs_digest(cell: Cell, matrix: Matrix, python: Path) -> str:
         "pins": [[pin.name, pin.spec] for pin in stack.pin if cell.matches(dict(pin.when))],
         "source": subject.source.model_dump(exclude={"reason", "homepage"}),
         "revision": revision.model_dump(include={"commit", "version", "needs"}),
+        "env": subject.env,
         "phases": [phase.model_dump(exclude={"reason"}) for phase in subject.phase],
         "fixes": fixes,
     }
@@ -284,7 +285,7 @@ class _Builder:
 
 def run_to_end(argv: list[str], stream: object, env: dict[str, str], seconds: float = 3600) -> int:
     """Run a command with its output in `stream`; its whole process group ends with it or when we are interrupted."""
-    from .observe import end_group
+    from .ending import end_group
 
     group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=env, **group)  # type: ignore[call-overload]

@@ -215,6 +215,10 @@ class Verdicts:
                                         step_seconds=p.step_seconds, created=p.created)  # fmt: skip
         made = Record(schema=records.SCHEMA, cell=name, run=run_id(), suite=suite_revision(), target=facts, installation=installation,
                       checks=sorted(results, key=lambda r: (knowledge.RUNGS.index(r.rung), r.id)), seconds=round(seconds, 1))  # fmt: skip
+        if self.provisioned:
+            stands = [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed"),
+                      CheckResult(id="install::environment_stands", rung="install", outcome="passed", seconds=self.provisioned.seconds)]  # fmt: skip
+            made = made.model_copy(update={"checks": [*stands, *made.checks]})
         folder = Path(self.asked["record"]) if self.asked.get("record") else layout.reports() / "records"
         path = records.write(made, folder)
         if self.provisioned:

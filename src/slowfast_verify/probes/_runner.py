@@ -1,7 +1,7 @@
 """Puts probes to the interpreter that reads this text from its standard input, and reports over a private channel.
 
 Runs IN THE TARGET, Python 3.6 to today, ASCII only (it travels through shells, pipes and foreign code pages). The host puts a
-line `REQUEST = json.loads(...)` in front: {cookie, questions: [{id, probe, args, seconds, memory_mb}], probes: {name: text}}.
+line that sets REQUEST in front: {cookie, questions: [{id, probe, args, seconds, memory_mb}], probes: {name: text}}.
 
 Where fork exists, this process supervises and a forked worker answers. The supervisor has imported nothing but the standard
 library, so it sees the true cause of the worker's death (a `docker exec` or `conda run` in between loses it), enforces the limits,
@@ -20,6 +20,7 @@ NOISE_KEPT = 16384       # bytes of stdout+stderr kept per question; a flood cos
 ANSWER_LIMIT = 8 << 20   # characters of one answer
 EXIT_SECONDS = 20        # a worker that has answered everything may take this long to leave
 POLL_SECONDS = 0.1
+STEP_KEPT = 2000         # characters of a step's name
 MARK = b"\x00\x01probe\x01\x00"
 
 
@@ -58,6 +59,27 @@ def text_of(error):
         return "<no text: %s>" % type(second).__name__
 
 
+def flush():
+    """What was printed belongs to the question that printed it: empty Python's buffers, and those of C's stdio."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass  # the probe closed or replaced it
+    try:
+        sys.modules["ctypes"].CDLL(None).fflush(None)
+    except Exception:
+        pass  # no ctypes here, or no C library of that name (Windows)
+
+
+def mark(number):
+    """Write into the noise whose it is from here on."""
+    flush()
+    data = MARK + str(number).encode("utf-8") + MARK
+    while data:
+        data = data[os.write(2, data):]
+
+
 def load_probe(name, text):
     namespace = {"__name__": "probe_" + name, "__builtins__": __builtins__}
     exec(compile(text, "<probe %s>" % name, "exec"), namespace)
@@ -66,6 +88,7 @@ def load_probe(name, text):
 
 def answer(channel, questions, probes, mark=None):
     """Answer the questions one after another in this process; mark(id) separates their noise."""
+    myself = os.getpid()
     for question in questions:
         number = question["id"]
         if mark:
@@ -73,18 +96,25 @@ def answer(channel, questions, probes, mark=None):
         channel.send("start", q=number)
 
         def step(text, number=number):
-            channel.send("step", q=number, step=str(text))
+            channel.send("step", q=number, step=str(text)[:STEP_KEPT])
 
-        begun = time.time()
+        begun, failed = time.time(), None
         try:
             facts = load_probe(question["probe"], probes[question["probe"]])(step, **question.get("args", {}))
-            sys.stdout.flush()
-            sys.stderr.flush()
+            if not isinstance(facts, dict):
+                raise TypeError("a probe returns a dict of facts, this one a %s" % type(facts).__name__)
             json.dumps(facts, default=repr)
         except BaseException as error:  # SystemExit too: a module that calls sys.exit() while imported is a finding
+            failed = error
+        if os.getpid() != myself:
+            os._exit(0)  # a copy that the probe forked and forgot: it must not answer a second time
+        flush()
+        if failed is not None:
+            error = failed
             shown = "".join(traceback.format_exception(type(error), error, error.__traceback__))
             channel.send("raised", q=number, type=type(error).__name__, message=text_of(error), chain=chain_of(error),
                          traceback=shown[-20000:], seconds=time.time() - begun)
+            failed = error = None
         else:
             channel.send("answer", q=number, facts=facts, seconds=time.time() - begun)
     channel.send("done")
@@ -134,7 +164,8 @@ def end_all(root):
     import signal
     for _ in range(20):
         try:
-            os.killpg(root, signal.SIGKILL)
+            if root is not None:
+                os.killpg(root, signal.SIGKILL)
         except OSError:
             pass
         try:
@@ -165,6 +196,14 @@ def adopt_orphans():
         pass
 
 
+def end_with_parent(number):
+    """Linux: the worker ends when its supervisor does, even if that was killed."""
+    try:
+        sys.modules["ctypes"].CDLL(None).prctl(1, int(number), 0, 0, 0)  # PR_SET_PDEATHSIG
+    except Exception:
+        pass
+
+
 class Worker(object):
     """A forked process that answers, watched through two pipes: its events and its noise."""
 
@@ -178,6 +217,7 @@ class Worker(object):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             os.setsid()
+            end_with_parent(signal.SIGKILL)
             os.close(event_read)
             os.close(noise_read)
             os.close(request["host_fd"])
@@ -188,11 +228,6 @@ class Worker(object):
             if hasattr(faulthandler, "register"):
                 faulthandler.register(signal.SIGUSR1, file=sys.__stderr__, all_threads=True)
 
-            def mark(number):
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os.write(2, MARK + str(number).encode("utf-8") + MARK)
-
             answer(Channel(event_write, ""), questions, request["probes"], mark)
             os.close(event_write)
             return
@@ -201,7 +236,7 @@ class Worker(object):
         for fd in (event_read, noise_read):
             fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_NONBLOCK)
         self.event_fd, self.noise_fd = event_read, noise_read
-        self.pending, self.status, self.open = b"", None, True
+        self.pending, self.status, self.open, self.noisy = b"", None, True, True
         self.noise, self.noise_of, self.unmarked = {None: b""}, None, b""
 
     def read(self, fd):
@@ -213,8 +248,9 @@ class Worker(object):
     def drain_noise(self):
         """Events and noise come through two pipes, so the noise carries marks of its own: whose it is does not depend on timing."""
         for _ in range(64):  # bounded, or a flood would keep the clock from being looked at
-            data = self.read(self.noise_fd)
+            data = self.read(self.noise_fd) if self.noisy else None
             if not data:
+                self.noisy = self.noisy and data is None  # closed: waiting for more would spin
                 return
             data, self.unmarked = self.unmarked + data, b""
             cut = data.rfind(b"\x00", 1 - len(MARK))
@@ -254,31 +290,46 @@ class Worker(object):
         return self.status
 
 
-def supervise(request, host):
+def supervise(request, host, folder):
+    """True in the supervisor when all is answered, False in a worker that has answered and is to leave by itself."""
+    myself, state = os.getpid(), {"worker": None}
+
+    def leave(signum=0, frame=None):
+        if os.getpid() == myself:
+            end_all(state["worker"])
+            remove(folder)
+        os._exit(128 + signum if signum else 1)
+
+    try:
+        return ask_workers(request, host, state, leave)
+    except BaseException:
+        if os.getpid() != myself:
+            raise
+        try:
+            traceback.print_exc()  # usually a broken pipe, because the host is gone and nobody reads any more
+        finally:
+            leave()
+
+
+def ask_workers(request, host, state, leave):
     import select
     import signal
 
     adopt_orphans()
     questions = list(request["questions"])
     limits = dict((question["id"], question) for question in questions)
-    state = {"worker": None}
-
-    def leave(signum, frame):
-        if state["worker"]:
-            end_all(state["worker"].pid)
-        os._exit(128 + signum)
-
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         signal.signal(getattr(signal, name), leave)
     gone = select.poll()
     gone.register(host.fd, 0)  # only errors: the reading end was closed, the host is no more
     while questions:
-        worker = state["worker"] = Worker(request, questions)
+        worker = Worker(request, questions)
         if worker.pid == 0:
             return False
-        current, since, finished, verdict = None, time.time(), False, None
+        state["worker"] = worker.pid
+        current, since, finished, verdict, looked = None, time.time(), False, None, 0.0
         while True:
-            select.select([fd for fd in ([worker.event_fd] if worker.open else []) + [worker.noise_fd]], [], [], POLL_SECONDS)
+            select.select([worker.event_fd] * worker.open + [worker.noise_fd] * worker.noisy, [], [], POLL_SECONDS)
             worker.drain_noise()
             status = worker.reap()
             for event in worker.events():
@@ -293,14 +344,14 @@ def supervise(request, host):
                     finished, since = True, time.time()
                 host.send(kind, **event)
             if gone.poll(0):
-                end_all(worker.pid)
-                os._exit(1)
+                leave()
             if status is not None:
                 break
             allowed = limits[current]["seconds"] if current is not None else EXIT_SECONDS
             if time.time() - since > allowed:
                 verdict = {"limit": "time", "value": allowed}
-            elif current is not None:
+            elif current is not None and abs(time.time() - looked) > POLL_SECONDS:  # not for every event: it reads all of /proc
+                looked = time.time()
                 try:
                     used = sum(processes_below(worker.pid).values())
                 except (OSError, IOError):
@@ -341,12 +392,20 @@ def supervise(request, host):
 
 def watch(request, host, state):
     """The time limit without fork: a thread; and faulthandler's own thread for code that never gives the lock back."""
+    spoken = time.time()
     while True:
         time.sleep(POLL_SECONDS)
+        if abs(time.time() - spoken) > 1:
+            spoken = time.time()
+            try:
+                host.send("alive")
+            except (OSError, IOError):
+                os._exit(1)  # the host is gone
         if time.time() > state["until"]:
             import faulthandler
             faulthandler.dump_traceback(sys.__stderr__, all_threads=True)
-            host.send("died", q=state["q"], limit="time", value=state["allowed"], noise="", finished=state["q"] is None)
+            host.send("died", q=state["q"], limit="time", value=state["allowed"], finished=state["q"] is None)
+            remove(state["folder"])
             os._exit(70)
 
 
@@ -364,32 +423,38 @@ class Watched(object):
         self.host.send(event, **fields)
 
 
+def remove(folder):
+    import shutil
+    os.chdir(os.path.dirname(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def main(request):
+    if sys.version_info < (3, 6):
+        sys.exit("this is Python %s; probes need 3.6 or newer" % sys.version.split()[0])
     host = Channel(os.dup(1), request["cookie"])
     request["host_fd"] = host.fd
     os.dup2(2, 1)  # what C code prints to fd 1 goes with the noise
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    before = os.getcwd() if request.get("keep_cwd") else None
     folder = tempfile.mkdtemp(prefix="probe-")
-    if before is None:
-        os.chdir(folder)  # or a checkout in the current folder would be imported by accident
+    os.chdir(folder)  # or a checkout in the current folder would be imported by accident
+    # The host's first line took "" away, so that nothing in the caller's folder shadows what was imported above.
+    sys.path[:0] = [""] * HERE  # noqa: F821
     host.send("hello", python=sys.version, executable=sys.executable, fork=hasattr(os, "fork"), pid=os.getpid())
     if hasattr(os, "fork"):
-        if supervise(request, host):
-            import shutil
-            os.chdir(os.path.dirname(folder))
-            shutil.rmtree(folder, ignore_errors=True)
+        if supervise(request, host, folder):
+            remove(folder)
             os._exit(0)
         return  # the worker: leaves through the interpreter's own shutdown, which is under test too
     limits = dict((question["id"], question) for question in request["questions"])
-    state = {"q": None, "until": time.time() + 60, "allowed": 60}
+    state = {"q": None, "until": time.time() + 60, "allowed": 60, "folder": folder}
     faulthandler = prepare_interpreter()
     thread = threading.Thread(target=watch, args=(request, host, state))
     thread.daemon = True
     thread.start()
-    answer(Watched(host, limits, state, faulthandler), request["questions"], request["probes"])
-    os.chdir(os.path.dirname(folder))
+    answer(Watched(host, limits, state, faulthandler), request["questions"], request["probes"], mark)
+    remove(folder)
 
 
 main(REQUEST)  # noqa: F821 (the host writes it in front)

@@ -1,0 +1,81 @@
+"""Sessions only, no logic: what each does is told by `slowfast-verify --help` and docs/how-it-works.md."""
+
+import atexit
+import os
+import subprocess
+import sys
+import time
+
+import nox
+
+from slowfast_verify.closing import close_run
+from slowfast_verify.planning import offered
+
+nox.needs_version = ">=2025.2"
+nox.options.sessions = ["matrix"]
+nox.options.default_venv_backend = "none"  # a cell's environment belongs to the suite, which keeps it between runs
+
+CELLS = [nox.param(cell.id, id=cell.id) for cell in offered(sys.argv)]
+PYTHON = sys.executable
+NOTHING_VERIFIED = 4
+if "--parallel-worker" not in sys.argv:
+    atexit.register(close_run, time.time())  # one table for all cells, below nox's own list; says nothing where no cell was climbed
+
+
+@nox.session(venv_backend="none")
+def plan(session: nox.Session) -> None:
+    """Which cells will run, what they cost, what is skipped and why; fails if none can run."""
+    session.run(PYTHON, "-m", "slowfast_verify", "plan", *(param.args[0] for param in CELLS), external=True)
+
+
+@nox.session(venv_backend="none", requires=["plan"], allow_parallel=True)
+@nox.parametrize("cell", CELLS)
+def matrix(session: nox.Session, cell: str) -> None:
+    """Build one cell's environment and climb the ladder in it."""
+    jobs = "1" if session.parallel else "2"
+    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", cell, "--jobs", jobs, *session.posargs], check=False).returncode
+    if code == NOTHING_VERIFIED:
+        session.skip("not verified: the reason stands above")
+    if code:
+        session.error(f"exit status {code}")
+
+
+@nox.session(venv_backend="none")
+def verify(session: nox.Session) -> None:
+    """Climb the ladder in an existing environment: nox -s verify -- TARGET."""
+    session.run(PYTHON, "-m", "slowfast_verify", "verify", *(session.posargs or ["--help"]), external=True)
+
+
+@nox.session(venv_backend="none")
+def report(session: nox.Session) -> None:
+    """Write reports/COMPATIBILITY.md from the records kept under reports/evidence."""
+    session.run(PYTHON, "-m", "slowfast_verify", "report", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="virtualenv", reuse_venv=True)
+def tests(session: nox.Session) -> None:
+    """The suite's own tests, in an environment of their own."""
+    session.install("--constraint", "constraints.txt", "--editable", ".[dev]")
+    session.run("pytest", "tests/harness", "-n", "2", *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv", reuse_venv=True)
+def lint(session: nox.Session) -> None:
+    """ruff and mypy, both strict, and the generated files against what they are made from."""
+    session.install("--constraint", "constraints.txt", "--editable", ".[dev]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("slowfast-verify", "report", "--check")
+
+
+@nox.session(venv_backend="none")
+def fixtures(session: nox.Session) -> None:
+    """Make every fixture again from nothing, in a provisioned pyslowfast cell."""
+    session.run(PYTHON, "-m", "slowfast_verify", "fixtures", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Measure verify against its floor in cells that stand; writes bench/*.json."""
+    session.run(PYTHON, os.path.join("bench", "verify_over_floor.py"), *session.posargs, external=True)

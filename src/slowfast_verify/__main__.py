@@ -1,0 +1,5 @@
+"""`python -m slowfast_verify`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""The `slowfast-verify` command. Reads arguments, calls one function, prints its result; a Problem is printed without a traceback."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from . import __version__, layout
+from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help="Is this environment right for PySlowFast, and if not, why?")
+Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
+
+
+@app.command("cells")
+def list_cells(globs: Globs = None) -> None:
+    """List every cell that the stacks span, or those that fit a glob."""
+    from .matrix import default
+
+    matrix = default()
+    chosen = {cell.id for cell in matrix.selection()}
+    for cell in matrix.select(*(globs or ["*"])):
+        typer.echo(f"{'*' if cell.id in chosen else ' '} {cell.id}")
+    typer.echo("* runs by default: nox -s matrix", err=True)
+
+
+@app.command()
+def plan(globs: Globs = None) -> None:
+    """Say which cells would run here, what they cost, and which would be skipped and why; exit 4 if none can run."""
+    from .planning import plan_of, print_plan
+
+    rows = plan_of(globs)
+    print_plan(rows)
+    if not any(row.skipped is None for row in rows):
+        raise Problem("no cell can run on this machine", cause="; ".join(sorted({row.skipped or "" for row in rows})), next="slowfast-verify cells", code=4)
+
+
+@app.command()
+def climb(cell: str, jobs: Annotated[int, typer.Option(help="processes for the checks")] = 2, evidence: bool = False) -> None:
+    """Provision one cell, climb the ladder in it, write its record."""
+    from . import report
+    from .climb import climb as go
+    from .matrix import default
+
+    matrix = default()
+    folder = layout.reports() / ("evidence" if evidence else "records")
+    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs)
+    typer.echo(f"{cell}: {report.one_line(record)}")
+    raise typer.Exit(code)
+
+
+@app.command()
+def verify(target: str, subject: str = "pyslowfast", config: str | None = None, checkpoint: str | None = None, jobs: int = 2) -> None:
+    """Climb the ladder in an environment that exists; nothing is installed into it."""
+    from . import report
+    from .climb import verify_target
+
+    record, code = verify_target(target, subject, config, checkpoint, jobs)
+    report.print_summary([record], Console(width=None if sys.stdout.isatty() else 160))
+    raise typer.Exit(code)
+
+
+@app.command("report")
+def make_report(
+    source: Annotated[list[Path] | None, typer.Option("--from", help="folders of records; default reports/evidence")] = None,
+    output: Annotated[Path | None, typer.Option(help="the file to write; default reports/COMPATIBILITY.md")] = None,
+    check: Annotated[bool, typer.Option(help="write nothing; fail if the file is not what the records say")] = False,
+) -> None:
+    """Write COMPATIBILITY.md from records alone."""
+    from . import report
+
+    shown, complaints = report.load(source or [layout.reports() / "evidence"])
+    path = output or layout.reports() / "COMPATIBILITY.md"
+    text = report.markdown(shown)
+    for complaint in complaints:
+        typer.echo(complaint, err=True)
+    if check:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            raise Problem(f"{path.name} is not what the records say", where=str(path), next="slowfast-verify report", code=PROBLEMS_FOUND)
+        return
+    path.write_text(text, encoding="utf-8")
+    report.print_summary(shown)
+    typer.echo(f"written: {path}")
+
+
+@app.command()
+def clean(everything: Annotated[bool, typer.Option("--all", help="those of the default selection too")] = False) -> None:
+    """Take away environments that this suite built."""
+    from .matrix import default
+    from .provision import clean as remove
+
+    gone = remove(set() if everything else {cell.id for cell in default().selection()})
+    typer.echo("\n".join(gone) or "nothing to take away")
+
+
+@app.command()
+def version() -> None:
+    """Print the version and the suite's revision."""
+    from .verdict import suite_revision
+
+    typer.echo(f"slowfast-verify {__version__} ({suite_revision()})")
+
+
+def main() -> None:
+    """The console script: a Problem becomes its four lines and its exit code, an interrupt one line, anything else exit code 3."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except Problem as problem:
+        print(str(problem), file=sys.stderr)
+        sys.exit(problem.code)
+    except KeyboardInterrupt:
+        print("interrupted: nothing half-written was kept; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
+            error.show()
+            sys.exit(error.exit_code)
+        import traceback
+
+        traceback.print_exc()
+        print("  this is a fault of slowfast-verify itself: please report it with the lines above", file=sys.stderr)
+        sys.exit(TOOL_FAILED)
+    sys.exit(HEALTHY)

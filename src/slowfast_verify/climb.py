@@ -1,0 +1,157 @@
+"""One cell, from nothing to its record: provision, put the suites to it, say how far it got. Runs on the host.
+
+Called by the `climb` command, which each nox session of the matrix runs. Whatever happens ends in a record or in a Problem, never
+in half a record: the suites write theirs whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from . import layout, provision
+from . import record as records
+from . import target as targets
+from .cell import Cell
+from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
+from .knowledge import RUNGS
+from .matrix import Matrix
+from .ending import end_group
+from .record import CheckResult, FailureDetail, Record
+from .verdict import run_id, suite_revision
+
+NOTHING_VERIFIED = 4
+PYTEST_USAGE = 4
+STEP_SECONDS = 5.0
+
+
+def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
+    """Provision the cell and verify it; returns its record (written to `folder`) and the exit code."""
+    wheels = matrix.stack_of(cell).wheels_of(cell)
+    print(f"{cell.id}: about {wheels.megabytes if wheels else 0} MB and {wheels.minutes if wheels else 0:g} minutes if nothing stands yet", flush=True)
+    try:
+        provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
+    except NotVerifiable as problem:
+        print(str(problem), flush=True)
+        return _unbuilt(cell, "install", "not verified", folder, reason=problem.what, detail=problem.where), NOTHING_VERIFIED
+    except Infrastructure as problem:
+        print(str(problem), flush=True)
+        return _unbuilt(cell, "install", "infrastructure", folder, reason=problem.what, detail=problem.where), PROBLEMS_FOUND
+    except provision.InstallFailed as failed:
+        print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
+        return _install_failed(cell, matrix, failed, folder)
+    return verify_cell(cell, folder, jobs=jobs, extra=extra)
+
+
+def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
+    """Put the suites to a cell that stands; returns its record and the exit code."""
+    log = provision.folder_of(cell) / "logs" / "verify.log"
+    before = folder / f"{cell.id}.json"
+    old = before.stat().st_mtime_ns if before.exists() else 0
+    code = run_suites(["--cell", cell.id, "--record", str(folder), *extra], jobs, log)
+    if not before.exists() or before.stat().st_mtime_ns == old:
+        tail = log.read_text(encoding="utf-8", errors="replace")[-1500:]
+        raise Problem(f"the suites wrote no record for {cell.id} (pytest left with {code})", where=str(log), cause=tail, code=TOOL_FAILED)
+    found = records.read(before)
+    return found, exit_code(found)
+
+
+def verify_target(name: str, subject: str, config: str | None, checkpoint: str | None, jobs: int) -> tuple[Record, int]:
+    """Put the suites to the target that `name` means; returns the record and the exit code. Raises Problem for a target that is none."""
+    targets.parse(name)
+    folder = layout.reports() / "records"
+    with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
+        log = Path(scratch) / "verify.log"
+        made = Path(scratch) / "records"
+        arguments = ["--target", name, "--subject", subject, "--record", str(made)]
+        arguments += ["--config", config] if config else []
+        arguments += ["--checkpoint", checkpoint] if checkpoint else []
+        code = run_suites(arguments, jobs, log)
+        found = list(made.glob("*.json"))
+        if not found:
+            said = log.read_text(encoding="utf-8", errors="replace").strip()
+            usage = code == PYTEST_USAGE
+            text = said.removeprefix("ERROR: ") if usage else said[-1500:]
+            raise Problem(text if usage else "the suites wrote no record", cause="" if usage else text, code=USAGE if usage else TOOL_FAILED)
+        record = records.read(found[0])
+    records.write(record, folder)
+    return record, exit_code(record)
+
+
+def exit_code(record: Record) -> int:
+    """0 healthy (as expected), 1 problems found, 4 nothing could be verified."""
+    outcomes = {check.outcome for check in record.checks}
+    if outcomes & {"failed", "passed unexpectedly", "infrastructure"}:
+        return PROBLEMS_FOUND
+    return HEALTHY if outcomes - {"not verified"} else NOTHING_VERIFIED
+
+
+def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
+    """Run pytest over tests/verify in a process of its own; prints the step at hand now and then, keeps the output in `log`."""
+    argv = [sys.executable, "-m", "pytest", str(layout.suites()), "-c", str(_pytest_ini()), "--rootdir", str(layout.root()), "-q", "-p", "no:cacheprovider"]
+    argv += ["-n", str(jobs), "--dist", "loadgroup"] if jobs > 1 else []
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="verify-") as shared, log.open("wb") as stream:
+        env = {**os.environ, "SLOWFAST_VERIFY_RUN": shared, "PYTHONDONTWRITEBYTECODE": "1"}
+        group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}
+        process = subprocess.Popen([*argv, *arguments], stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, **group)  # type: ignore[call-overload]
+        begun, said = time.monotonic(), ""
+        try:
+            while True:
+                try:
+                    return int(process.wait(timeout=STEP_SECONDS))
+                except subprocess.TimeoutExpired:
+                    step = _latest_step(Path(shared))
+                    if step != said:
+                        print(f"  {time.monotonic() - begun:4.0f} s  {step}", flush=True)
+                        said = step
+        finally:
+            end_group(process)
+
+
+def _pytest_ini() -> Path:
+    """The suites bring their own settings: those of the folder that a person stands in are not ours."""
+    return layout.suites() / "pytest.ini"
+
+
+def _latest_step(shared: Path) -> str:
+    lines = []
+    for path in sorted(shared.glob("*.steps")):
+        if not path.with_suffix(".json").exists():
+            text = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines.append(f"{path.stem}: {text[-1][:100] if text else 'starts'}")
+    return "; ".join(lines) or "judging"
+
+
+def _unbuilt(cell: Cell, rung: str, outcome: records.Outcome, folder: Path, reason: str, detail: str = "") -> Record:
+    check = CheckResult(id=f"{rung}::environment_stands", rung=rung, outcome=outcome, reason=reason + (f" ({records.scrub(detail, _places())})" if detail else ""))
+    return _write(cell, [check], folder)
+
+
+def _install_failed(cell: Cell, matrix: Matrix, failed: provision.InstallFailed, folder: Path) -> tuple[Record, int]:
+    name = "resolve::requirements_resolve" if failed.rung == "resolve" else "install::environment_stands"
+    expected = any(row.concerns(cell, name) and row.cause == failed.known for row in matrix.expectations(cell))
+    detail = FailureDetail(how="raised", type="InstallFailed", message=records.scrub(failed.message, _places()), step=failed.step,
+                           stderr_tail=records.scrub(failed.tail, _places())[-2000:])  # fmt: skip
+    check = CheckResult(id=name, rung=failed.rung, outcome="failed as expected" if expected else "failed", failure=detail, knowledge=failed.known)
+    before = [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed")] if failed.rung == "install" else []
+    record = _write(cell, [*before, check], folder)
+    return record, exit_code(record)
+
+
+def _places() -> dict[str, str]:
+    return {str(Path.home()): "~", str(layout.home()): "{home}", str(layout.root()): "{suite}"}
+
+
+def _write(cell: Cell, checks: list[CheckResult], folder: Path) -> Record:
+    import platform
+
+    facts = {"kind": "none", "platform": platform.platform(), "machine": platform.machine()}
+    record = Record(schema=records.SCHEMA, cell=cell.id, run=run_id(), suite=suite_revision(), target=facts,
+                    checks=sorted(checks, key=lambda check: RUNGS.index(check.rung)))  # fmt: skip
+    records.write(record, folder)
+    return record

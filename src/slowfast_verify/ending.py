@@ -1,0 +1,38 @@
+"""Ends a process and everything in its process group. Standard library only; runs on the host.
+
+Called by whoever starts something that starts more: observe (a target), provision (an installer), climb (pytest).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+GENTLE_SECONDS = 3.0
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the process and its group: gently first, so that a supervisor can end what it supervises."""
+    if os.name == "posix":
+        # The whole group is asked: behind `sh -c` or `conda run` the supervisor is not the process that was started.
+        until = time.monotonic() + GENTLE_SECONDS
+        _signalled(process.pid, signal.SIGTERM)
+        while time.monotonic() < until and (process.poll() is None or _signalled(process.pid, 0)):  # an unreaped leader is a member
+            time.sleep(0.01)
+        _signalled(process.pid, signal.SIGKILL)
+    else:
+        process.terminate()
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def _signalled(group: int, number: int) -> bool:
+    """Send a signal to a process group (0 only asks); whether there is one."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,98 @@
+"""What a run will do, before it does it: which cells, how much to download, how long, what is skipped and why. Runs on the host."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from . import interpreter, layout, provision, sources
+from .cell import Cell
+from .errors import NotVerifiable
+from .matrix import Matrix, default, runs_here
+from .subject import actions_of
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One cell of a plan: skipped is None for a cell that runs, else the reason; standing: nothing to install."""
+
+    cell: Cell
+    megabytes: int
+    minutes: float
+    standing: bool
+    skipped: str | None
+
+
+def offered(arguments: list[str]) -> list[Cell]:
+    """The cells that nox offers as sessions: the default selection; all that this machine can run once somebody names or filters them."""
+    matrix = default()
+    named = any(word.startswith("matrix(") for word in arguments) or any(w in ("-k", "--keywords") or w.startswith("--keywords=") for w in arguments)
+    return [cell for cell in matrix.cells.values() if runs_here(cell)] if named else matrix.selection()
+
+
+def plan_of(globs: list[str] | None) -> list[Planned]:
+    """A row for each cell that is meant, runnable here or not."""
+    matrix = default()
+    cells = matrix.select(*globs) if globs else matrix.selection()
+    return [_planned(cell, matrix) for cell in cells]
+
+
+def _planned(cell: Cell, matrix: Matrix) -> Planned:
+    wheels = matrix.stack_of(cell).wheels_of(cell)
+    skipped = _obstacle(cell, matrix)
+    standing = skipped is None and provision.standing(cell, matrix) is not None
+    return Planned(cell, 0 if standing or not wheels else wheels.megabytes, 1.0 if standing or not wheels else wheels.minutes, standing, skipped)
+
+
+def _obstacle(cell: Cell, matrix: Matrix) -> str | None:
+    if not runs_here(cell):
+        return f"needs {cell.os} on {cell.arch}"
+    try:
+        interpreter.find(cell.python)
+    except NotVerifiable as problem:
+        return problem.what
+    subject, stack = matrix.subjects[cell.subject], matrix.stack_of(cell)
+    actions = [action for _, action in actions_of(subject.at(cell.revision), stack.workarounds) if cell.matches(dict(action.when))]
+    texts = [subject.source.git or ""] if subject.source.git else []
+    texts += [hit for words in [p.install + [p.build or ""] for p in subject.phase] + [a.install for a in actions] for w in words for hit in _addresses(w)]
+    for address in dict.fromkeys(texts):
+        if sources.reachable(address):
+            return f"source unreachable: {address}"
+    return None
+
+
+def _addresses(text: str) -> list[str]:
+    return re.findall(r"git\+(https?://[^@#\s]+)", text)
+
+
+def print_plan(rows: list[Planned]) -> None:
+    """The plan as a table, with its sums and the free disk."""
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("cell", "download MB", "minutes", "note"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        note = f"skipped: {row.skipped}" if row.skipped else "environment stands" if row.standing else "to be built"
+        table.add_row(row.cell.id, "" if row.skipped else str(row.megabytes), "" if row.skipped else f"{row.minutes:g}", note)
+    console.print(table)
+    running = [row for row in rows if row.skipped is None]
+    free = shutil.disk_usage(_existing(layout.home())).free // 1_000_000
+    console.print(
+        f"{len(running)} of {len(rows)} cells run here: at most {sum(row.megabytes for row in running)} MB and "
+        f"{sum(row.minutes for row in running):g} minutes (what the installer's cache holds costs neither); {free} MB of disk are free at {layout.home()}",
+        highlight=False,
+    )
+
+
+def _existing(path: object) -> str:
+    from pathlib import Path
+
+    here = Path(str(path))
+    while not here.exists():
+        here = here.parent
+    return str(here)

@@ -1,0 +1,167 @@
+"""Records in, tables out: the terminal's summary and COMPATIBILITY.md. Never imports what makes records.
+
+Every number in what is written here comes from records alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from . import knowledge
+from . import record as records
+from .errors import Problem
+from .record import CheckResult, Record
+
+#: outcome -> (word in a table, style). The word carries the meaning; the colour only repeats it.
+WORD = {
+    "passed": ("ok", "green"),
+    "failed": ("FAIL", "bold red"),
+    "failed as expected": ("known", "yellow"),
+    "passed unexpectedly": ("STALE", "bold red"),
+    "not verified": ("n/v", "dim"),
+    "infrastructure": ("infra", "magenta"),
+    "never run": ("-", "dim"),
+    "stale": ("old", "dim"),
+}
+LEGEND = (
+    "ok: every check passed · ok+n: passed, n checks not verified here · known: fails for a known cause, as expected · FAIL: fails · "
+    "STALE: an expectation no longer comes true · infra: index, network or disk · n/v: not verified · -: never run"
+)
+
+
+def word_of(record: Record, rung: str) -> tuple[str, str]:
+    """What a table shows for one rung: a word and its style. A rung with checks that were not verified is `ok+n`, not plain ok."""
+    checks = [check for check in record.checks if check.rung == rung]
+    outcome = records.worst(check.outcome for check in checks)
+    word, style = WORD[outcome]
+    if outcome == "not verified" and any(check.outcome == "passed" for check in checks):
+        return f"ok+{sum(check.outcome == 'not verified' for check in checks)}", "cyan"
+    if outcome in ("failed", "failed as expected"):
+        return f"{word} {sum(check.outcome == outcome for check in checks)}/{len(checks)}", style
+    return word, style
+
+
+def load(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
+    """The newest record of each cell in the folders, and a sentence for each file that is none."""
+    newest: dict[str, Record] = {}
+    complaints = []
+    for folder in folders:
+        for path in sorted(folder.glob("*.json")):
+            try:
+                found = records.read(path)
+            except Problem as problem:
+                complaints.append(str(problem))
+                continue
+            if found.cell not in newest or newest[found.cell].run < found.run:
+                newest[found.cell] = found
+    return sorted(newest.values(), key=lambda r: r.cell), complaints
+
+
+def causes(shown: Iterable[Record]) -> list[tuple[CheckResult, list[str]]]:
+    """Each first cause once, with the cells that it stops, the most frequent first."""
+    grouped: dict[tuple[str, str], tuple[CheckResult, list[str]]] = {}
+    for record in shown:
+        first = record.first_cause()
+        if first:
+            message = first.failure.message.split("\n")[0] if first.failure else first.reason or ""
+            key = (first.knowledge or message, first.rung)
+            grouped.setdefault(key, (first, []))[1].append(record.cell)
+    return sorted(grouped.values(), key=lambda item: -len(item[1]))
+
+
+def sentence(check: CheckResult) -> str:
+    """One line: what failed, how, and the known failure that it is."""
+    if check.failure is None:
+        return f"{check.id}: {check.reason or check.outcome}"
+    how = f"{check.failure.type}: " if check.failure.type and check.failure.how == "raised" else ""
+    step = f" (while: {check.failure.step})" if check.failure.step else ""
+    return f"{check.id}: {how}{(check.failure.message.strip() or check.failure.how).splitlines()[0][:300]}{step}"
+
+
+def reproduce(record: Record, check: CheckResult) -> list[str]:
+    """The two commands that show the failure again: the whole cell, and this check alone."""
+    if record.cell.startswith("target-"):
+        return []
+    name = check.id.partition("::")[2].partition("[")[0]
+    return [f'nox -s "matrix({record.cell})"', f"pytest tests/verify --cell '{record.cell}' -k {name}"]
+
+
+def one_line(record: Record) -> str:
+    """How far the cell got, and what stopped it, in one line."""
+    words = [f"{rung} {word_of(record, rung)[0]}" for rung, outcome in record.rungs().items() if outcome != "never run"]
+    first = record.first_cause()
+    return ", ".join(words) + (f"; first cause: {sentence(first)}" if first else "")
+
+
+def print_summary(shown: list[Record], console: Console | None = None) -> None:
+    """The table cell × rung, then the first cause of each red with the commands that reproduce it."""
+    console = console or Console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("cell", overflow="fold")
+    rungs = [rung for rung in knowledge.RUNGS if any(record.rungs()[rung] != "never run" for record in shown)]
+    short = {"environment": "environ.", "distributed": "distrib.", "checkpoint": "checkpt."}
+    for rung in rungs:
+        table.add_column(short.get(rung, rung), no_wrap=True)
+    table.add_column("reached")
+    for record in shown:
+        cells = [Text(*word_of(record, rung)) for rung in rungs]
+        table.add_row(record.cell, *cells, record.reached() or "nothing")
+    console.print(table)
+    console.print(Text(LEGEND, style="dim"))
+    for check, stopped in causes(shown):
+        record = next(r for r in shown if r.cell == stopped[0])
+        console.print()
+        word, style = WORD[check.outcome]
+        console.print(Text.assemble((f"{word} ", style), f"at {check.rung}: {sentence(check)}"))
+        if check.knowledge:
+            console.print(f"  known failure {check.knowledge}: {knowledge.known(check.knowledge).title}", highlight=False, markup=False)
+        console.print(f"  in: {', '.join(stopped)}", highlight=False, markup=False)
+        for command in reproduce(record, check):
+            console.print(f"  again: {command}", highlight=False, markup=False, soft_wrap=True)
+
+
+def markdown(shown: list[Record]) -> str:
+    """COMPATIBILITY.md: the table, what was run with what, and each first cause once."""
+    rungs = [rung for rung in knowledge.RUNGS if any(record.rungs()[rung] != "never run" for record in shown)]
+    lines = [
+        "# Compatibility",
+        "",
+        "Written by `slowfast-verify report` from the records beside it; edit nothing here by hand.",
+        "",
+        f"{len(shown)} cells. {LEGEND}.",
+        "",
+        "| cell | " + " | ".join(rungs) + " | reached | date |",
+        "|---" * (len(rungs) + 3) + "|",
+    ]
+    for record in shown:
+        words = " | ".join(word_of(record, rung)[0] for rung in rungs)
+        lines.append(f"| `{record.cell}` | {words} | {record.reached() or 'nothing'} | {record.run[:10]} |")
+    lines += ["", "## What was installed", "", "| cell | Python | torch | torchvision | numpy | machine | workarounds | install s | verify s |", "|---" * 9 + "|"]
+    for record in shown:
+        t, i = record.target, record.installation
+        known = ", ".join(f"`{name}`" for name in i.workarounds) if i else ""
+        lines.append(
+            f"| `{record.cell}` | {t.get('python', '')} | {t.get('torch', '')} | {t.get('torchvision', '')} | {t.get('numpy', '')} "
+            f"| {t.get('machine', '')} {t.get('libc', '')} | {known} | {i.seconds if i else ''} | {record.seconds} |"
+        )
+    lines += ["", "## First causes", ""]
+    for check, stopped in causes(shown):
+        title = f" — {knowledge.known(check.knowledge).title} (`{check.knowledge}`)" if check.knowledge else ""
+        lines.append(f"- **{check.outcome}** at {check.rung}{title}")
+        lines.append(f"  - `{sentence(check)}`".replace("\n", " "))
+        lines += [f"  - in `{cell}`" for cell in stopped]
+    if not any(record.first_cause() for record in shown):
+        lines.append("None.")
+    lines += ["", "## Not verified", ""]
+    reasons: dict[str, set[str]] = {}
+    for record in shown:
+        for check in record.checks:
+            if check.outcome == "not verified":
+                reasons.setdefault(check.reason or "no reason given", set()).add(check.id)
+    lines += [f"- {reason}: {', '.join(f'`{name}`' for name in sorted(names)[:12])}{' …' if len(names) > 12 else ''}" for reason, names in sorted(reasons.items())]
+    return "\n".join(lines) + "\n"

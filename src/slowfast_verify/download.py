@@ -98,9 +98,7 @@ class Resuming:
         if told and have:
             headers |= {"Range": f"bytes={have}-", "If-Range": told.version}
         try:
-            with requests.get(
-                url, headers=headers, stream=True, timeout=(self.limits.connect, self.limits.stall)
-            ) as answer:
+            with requests.get(url, headers=headers, stream=True, timeout=(self.limits.connect, self.limits.stall)) as answer:
                 self._receive(answer, url, told, have)
         except requests.exceptions.SSLError as error:
             raise Infrastructure(
@@ -148,7 +146,7 @@ class Resuming:
             with self.part.open("r+b" if have else "wb") as file:
                 file.seek(have)
                 file.truncate()
-                if told.version:
+                if told.version:  # without one the rest could be of another file
                     self.note.write_text(json.dumps(vars(told)), encoding="utf-8")
                 since, got = time.monotonic(), 0
                 while block := answer.raw.read1(CHUNK, decode_content=True):
@@ -176,7 +174,7 @@ class Resuming:
             told = _Told(**json.loads(self.note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
-        return told if told.address == url and told.version else None
+        return told if told.address == url else None
 
     def _forget(self) -> None:
         self.note.unlink(missing_ok=True)

@@ -296,11 +296,11 @@ class _Run:
         if not self.accounted and self.returncode is not None:
             signal_number, code = death.split_status(self.returncode)
             status: dict[str, Any] = {"signal": signal_number, "exit": code, "noise": self.stderr() if self.forks else ""}
-            if self.current is not None:  # no supervisor there (Windows), or it was killed itself: the status is what the host saw
-                limit = next(q.seconds for q in self.questions if q.id == self.current)
-                late = not self.forks and time.monotonic() - self.began > limit  # faulthandler's own alarm ended it
-                self._died({"q": self.current, **status, **(self._overdue() if late else {})})
-            elif self.returncode and len(self.found) == len(self.questions):
+            culprit = next((q for q in self.questions if q.id not in self.found), None)
+            if culprit:  # no supervisor there (Windows), or it was killed itself: the status is what the host saw
+                late = not self.forks and time.monotonic() - self.began > culprit.seconds  # faulthandler's own alarm ended it
+                self._died({"q": culprit.id, **status, **(self._overdue() if late else {})})
+            elif self.returncode:
                 self._died({"q": None, **status})
         if not self.forks:
             self._share_noise()

@@ -93,9 +93,7 @@ _LENGTHS: Final = {
     pickletools.TAKEN_FROM_ARGUMENT8U: struct.Struct("<Q"),
 }
 _CONSTANTS: Final = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_TEXTS: Final = frozenset(
-    ("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "STRING")
-)
+_TEXTS: Final = frozenset(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "STRING"))
 _NUMBERS: Final = frozenset(("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "INT", "LONG"))
 _IGNORED: Final = frozenset(("PROTO", "FRAME"))
 
@@ -131,8 +129,6 @@ class Walk:
     # -- bytes ---------------------------------------------------------------------------------------------------------
 
     def _take(self, count: int) -> bytes:
-        if count > self.left:
-            raise Torn
         data = self.stream.read(count)
         if len(data) != count:
             raise Torn
@@ -235,9 +231,7 @@ class Walk:
         elif name in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_TUPLE"):
             count = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}.get(name, 0)
             items = self._to_mark() if name == "TUPLE" else [self._pop() for _ in range(count)][::-1]
-            plain = len(items) <= 8
-            # Nothing nested is kept: a tower of tuples would end in a RecursionError on comparison.
-            stack.append(tuple(OTHER if isinstance(i, tuple) else i for i in items) if plain else OTHER)
+            stack.append(tuple(items) if len(items) <= 8 else OTHER)  # torch's persistent ids have 4 to 6
         elif name == "REDUCE":
             self._pop()
             stack.append(Table() if self._pop() == Name("collections", "OrderedDict") else OTHER)

@@ -38,6 +38,8 @@ Kind = Literal[
 ]
 Verdict = Literal["intact", "truncated", "damaged", "empty", "not a checkpoint"]
 
+FOLDER: Final = "a folder"
+SPECIAL: Final = "not a regular file"
 MAGIC: Final = 0x1950A86A20F9469CFC6C  # torch's number for its stream of pickles
 PROTOCOL: Final = 1001
 LEGACY_START: Final = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little") + b"."
@@ -61,7 +63,7 @@ ELEMENT_BYTES: Final = {
     "ComplexDouble": 16,
 }
 PLAIN_IMPORTS: Final = re.compile(
-    r"torch\._utils\._rebuild_\w+|torch(\.cuda)?\.\w*Storage|torch\.(Size|Tensor|device|[a-z]+\d*)|torch\.storage\.\w+"
+    r"torch\._utils\._rebuild_\w+|torch(\.cuda)?\.\w*Storage|torch\.(Size|Tensor|device|bool|(b?float|u?int|complex|q)\w+)|torch\.storage\.\w+"
     r"|torch\.nn\.parameter\.Parameter|collections\.(OrderedDict|defaultdict|Counter)|_codecs\.encode"
     r"|numpy\.(ndarray|dtype)|numpy\.(_)?core\.(multiarray|numeric)\.(_reconstruct|scalar|_frombuffer)"
     r"|(__builtin__|builtins)\.(set|frozenset|bytearray|complex|int|float|bool|dict|list|tuple)"
@@ -95,7 +97,7 @@ def sniff(path: str | os.PathLike[str]) -> Sniffed:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            what = FOLDER if stat.S_ISDIR(status.st_mode) else SPECIAL
             return _answer(path, "other", "not a checkpoint", what, 0)
         with path.open("rb") as stream:
             return _sniff(path, stream, status.st_size)
@@ -145,7 +147,7 @@ def _zip(path: Path, stream: BinaryIO, size: int) -> Sniffed:
     try:
         walk = _walked(members.description, len(members.description.getbuffer()))
     except (Torn, Broken) as error:
-        return _answer(path, kind, "damaged", f"data.pkl: {error or 'it ends too early'}", size)
+        return _answer(path, kind, "damaged", f"data.pkl: {str(error) or 'it ends too early'}", size)
     for storage in walk.storages.values():
         expected = _bytes_of(storage)
         if expected is None:
@@ -172,8 +174,9 @@ def _zip_kind(members: Members) -> Kind:
 def _legacy(path: Path, stream: BinaryIO, size: int) -> Sniffed:
     kind: Kind = "torch legacy"
     try:
-        if _walked(stream, size).root != MAGIC or _walked(stream, size).root != PROTOCOL:
-            raise Broken("another magic number or protocol")
+        _walked(stream, size)  # the magic number, which brought us here
+        if _walked(stream, size).root != PROTOCOL:
+            raise Broken("a protocol that torch never had")
         if not isinstance(_walked(stream, size).root, Table):
             raise Broken("no description of the machine that wrote it")
         walk = _walked(stream, size)
@@ -255,7 +258,6 @@ def _answer(
     }
     known = types.get(kind)
     name = shlex.quote(path.name)
-    again = f"rm {name}, then download it again: curl -fL -o {name} ADDRESS"
     if verdict == "intact" and known == "pytorch" and "model_state" not in keys:
         advice = f"wrap it once, in the environment: torch.save({{'model_state': torch.load({path.name!r})}}, 'wrapped.pyth')"
     elif verdict == "intact" and known:
@@ -275,10 +277,12 @@ def _answer(
         advice = f"gunzip -c {name} > unpacked, then ask again about unpacked (it may be a tar archive; SlowFast #98)"
     elif kind == "pickle" and verdict == "not a checkpoint":
         advice = "a Detectron2 weight file belongs into DEMO.DETECTRON2_WEIGHTS, not into CHECKPOINT_FILE_PATH"
+    elif kind == "other" and detail in (FOLDER, SPECIAL):
+        advice = f"ls -l {shlex.quote(str(path))}, and name the file itself"
     elif kind == "missing":
         advice = f"ls -l {shlex.quote(str(path.parent))}, and mend the path"
     else:
-        advice = again
+        advice = f"download it again, from its beginning: curl -fL -o {name} ADDRESS"
     return Sniffed(
         kind=kind,
         verdict=verdict,

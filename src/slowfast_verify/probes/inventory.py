@@ -27,22 +27,51 @@ def walk(package):
 
 
 def distributions():
-    """{name: facts} by reading *.dist-info and *.egg-info on sys.path, so that no package of the environment has to work."""
-    found = {}
+    """{name: facts} by reading *.dist-info and *.egg-info on sys.path, so that no package of the environment has to work.
+
+    The first of a name is the one that imports see; facts["hidden"] lists the others. A name with a tilde is what an interrupted
+    pip left: not installed.
+    """
+    found, seen = {}, set()
     for entry in sys.path:
         if not os.path.isdir(entry or "."):
             continue
         for path in sorted(glob.glob(os.path.join(glob.escape(entry or "."), "*.dist-info")) +
                            glob.glob(os.path.join(glob.escape(entry or "."), "*.egg-info"))):
+            real = os.path.realpath(path)
+            if real in seen or os.path.basename(path).startswith("~"):
+                continue
+            seen.add(real)
             facts = read_metadata(path)
-            if facts and facts["name"] and facts["name"].lower() not in found:
-                found[facts["name"].lower()] = facts
+            if not facts["name"]:
+                continue
+            first = found.setdefault(facts["name"].lower(), facts)
+            if first is not facts:
+                first["hidden"].append({"version": facts["version"], "path": path})
+    return found
+
+
+def egg_requirements(path):
+    """requires.txt of an *.egg-info as Requires-Dist lines; its sections are [extra], [:marker] and [extra:marker]."""
+    found, extra, marker = [], "", ""
+    try:
+        with open(os.path.join(path, "requires.txt"), encoding="utf-8", errors="replace") as handle:
+            lines = [line.strip() for line in handle if line.strip()]
+    except (OSError, IOError):
+        return []
+    for line in lines:
+        if line.startswith("["):
+            extra, _, marker = line[1:-1].partition(":")
+            continue
+        wanted = ["(%s)" % marker] * bool(marker) + ['extra == "%s"' % extra] * bool(extra)
+        found.append(line + (" ; " + " and ".join(wanted) if wanted else ""))
     return found
 
 
 def read_metadata(path):
     file = path if os.path.isfile(path) else os.path.join(path, "METADATA" if path.endswith(".dist-info") else "PKG-INFO")
-    facts = {"name": "", "version": "", "requires": [], "python": "", "path": path, "installer": "", "direct_url": "", "top_level": []}
+    facts = {"name": "", "version": "", "requires": [], "python": "", "path": path, "installer": "", "direct_url": "", "top_level": [],
+             "hidden": []}
     try:
         with open(file, encoding="utf-8", errors="replace") as handle:
             for line in handle:
@@ -61,6 +90,8 @@ def read_metadata(path):
     except (OSError, IOError) as error:
         facts["broken"] = str(error)
         facts["name"] = os.path.basename(path).split("-")[0]
+    if path.endswith(".egg-info") and not facts["requires"]:
+        facts["requires"] = egg_requirements(path)
     for name, key in (("INSTALLER", "installer"), ("direct_url.json", "direct_url"), ("top_level.txt", "top_level")):
         try:
             with open(os.path.join(path, name), encoding="utf-8", errors="replace") as handle:

@@ -1,0 +1,115 @@
+"""How much the whole verify of a provisioned cell costs over its floor: verify_over_floor, per stack. `nox -s bench -- [CELL ...]`.
+
+The floor is one fresh process of the cell's Python that does once what cannot be left out: import every dependency and every module,
+bring up gloo with a second process, load the checkpoint, run the real demo on one clip. Verify is the whole command `slowfast-verify climb`
+on the same cell, with its own start-up, all its checks, all clips, the training and the record. Both are measured in turn, in one run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from slowfast_verify import ladder, layout, provision
+from slowfast_verify.matrix import default
+from slowfast_verify.observe import observe, probe_text
+from slowfast_verify.target import of_python
+
+CELLS = ["linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67", "linux-py3.11-torch2.15.0-cpu-uv-pyslowfast@main"]
+RUNS = 3
+FLOOR = ("import:", "gloo", "checkpoint", "demo")
+OUTPUT = Path(__file__).parent / "verify_over_floor.json"
+
+
+def floor_program(questions: list[tuple[str, dict[str, object]]]) -> bytes:
+    """One process, no supervision, no protocol: the probes' own work and nothing else."""
+    texts = {name: probe_text(name) for name, _ in questions}
+    quoted = json.dumps(json.dumps({"texts": texts, "questions": questions}))
+    return f"""import json, os, sys, tempfile
+os.chdir(tempfile.mkdtemp())
+if hasattr(sys.modules["__main__"], "__file__"):
+    del sys.modules["__main__"].__file__
+R = json.loads({quoted})
+for name, args in R["questions"]:
+    space = {{"__name__": "probe_" + name}}
+    exec(compile(R["texts"][name], name, "exec"), space)
+    space["probe"](lambda text: None, **args)
+""".encode("ascii")
+
+
+def questions_of(cell_id: str) -> tuple[object, list[tuple[str, dict[str, object]]]]:
+    """The target of the cell and the floor's questions."""
+    matrix = default()
+    cell = matrix.cell(cell_id)
+    stands = provision.standing(cell, matrix)
+    if stands is None:
+        sys.exit(f"the environment of {cell_id} does not stand\n  next: slowfast-verify climb {cell_id}")
+    target = of_python(stands.python).with_env(stands.variables)
+    subject = matrix.subjects[cell.subject]
+    inventory = observe(target, [ladder.inventory_question(subject)])["inventory"].facts
+    assert inventory
+    chosen = []
+    for batch in ladder.batches(subject, inventory, cell, stands.opts, {}).values():
+        for question in batch:
+            if question.id.startswith("import:") or question.id in FLOOR:
+                args = dict(question.args)
+                if question.id == "demo":
+                    args["clips"] = args["clips"][:1]
+                chosen.append((question.probe, args))
+    return target, chosen
+
+
+def timed(argv: list[str], env: dict[str, str], text: bytes | None = None) -> float:
+    """Wall seconds of one command; a command that fails ends the benchmark."""
+    begun = time.monotonic()
+    done = subprocess.run(argv, input=text, env=env, capture_output=True, check=False)
+    seconds = time.monotonic() - begun
+    if done.returncode not in (0, 1):
+        sys.exit(f"{argv[:4]} left with {done.returncode}: {done.stderr[-2000:].decode(errors='replace')}")
+    if text is not None and done.returncode:
+        sys.exit(f"the floor failed: {done.stderr[-2000:].decode(errors='replace')}")
+    return seconds
+
+
+def measure(cell_id: str) -> dict[str, object]:
+    """Medians of RUNS runs of each, in turn, after one warm-up of each."""
+    target, chosen = questions_of(cell_id)
+    text = floor_program(chosen)
+    floors, verifies = [], []
+    for run in range(RUNS + 1):
+        a = timed(target.command("-B", "-u", "-"), target.environ(), text)  # type: ignore[attr-defined]
+        b = timed([sys.executable, "-m", "slowfast_verify", "climb", cell_id], dict(os.environ))
+        if run:
+            floors.append(a)
+            verifies.append(b)
+        print(f"{cell_id} {'warm-up' if not run else run}: floor {a:.1f} s, verify {b:.1f} s, ratio {b / a:.2f}", flush=True)
+    ratios = [b / a for a, b in zip(floors, verifies, strict=True)]
+    record = json.loads((layout.reports() / "records" / f"{cell_id}.json").read_text())
+    rungs: dict[str, float] = {}
+    for check in record["checks"]:
+        if check["rung"] not in ("resolve", "install"):
+            rungs[check["rung"]] = round(rungs.get(check["rung"], 0) + check["seconds"], 1)
+    return {
+        "cell": cell_id, "runs": RUNS, "floor_seconds": round(statistics.median(floors), 2), "verify_seconds": round(statistics.median(verifies), 2),
+        "verify_over_floor": round(statistics.median(ratios), 2), "ratios": [round(r, 2) for r in ratios], "seconds_by_rung": rungs,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure the cells named on the command line, or the two that the design names, and write the figures."""
+    cells = sys.argv[1:] or CELLS
+    rows = [measure(cell) for cell in cells]
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version(), "load_before": os.getloadavg()[0]}
+    OUTPUT.write_text(json.dumps({"machine": machine, "date": time.strftime("%Y-%m-%d"), "results": rows}, indent=1) + "\n")
+    for row in rows:
+        print(f"{row['cell']}: verify {row['verify_seconds']} s / floor {row['floor_seconds']} s = {row['verify_over_floor']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,6 @@
 """Sessions only, no logic: what each does is told by `slowfast-verify --help` and docs/how-it-works.md."""
 
 import atexit
-import os
 import subprocess
 import sys
 import time
@@ -78,4 +77,4 @@ def fixtures(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Measure verify against its floor in cells that stand; writes bench/*.json."""
-    session.run(PYTHON, os.path.join("bench", "verify_over_floor.py"), *session.posargs, external=True)
+    session.run(PYTHON, "bench/verify_over_floor.py", *session.posargs, external=True)

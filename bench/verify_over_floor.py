@@ -88,7 +88,7 @@ def measure(cell_id: str) -> dict[str, object]:
         if run:
             floors.append(a)
             verifies.append(b)
-        print(f"{cell_id} {'warm-up' if not run else run}: floor {a:.1f} s, verify {b:.1f} s, ratio {b / a:.2f}", flush=True)
+        print(f"{cell_id} {run or 'warm-up'}: floor {a:.1f} s, verify {b:.1f} s, ratio {b / a:.2f}", flush=True)
     ratios = [b / a for a, b in zip(floors, verifies, strict=True)]
     record = json.loads((layout.reports() / "records" / f"{cell_id}.json").read_text())
     rungs: dict[str, float] = {}
@@ -96,7 +96,8 @@ def measure(cell_id: str) -> dict[str, object]:
         if check["rung"] not in ("resolve", "install"):
             rungs[check["rung"]] = round(rungs.get(check["rung"], 0) + check["seconds"], 1)
     return {
-        "cell": cell_id, "runs": RUNS, "floor_seconds": round(statistics.median(floors), 2), "verify_seconds": round(statistics.median(verifies), 2),
+        "cell": cell_id, "runs": RUNS,
+        "floor_seconds": round(statistics.median(floors), 2), "verify_seconds": round(statistics.median(verifies), 2),
         "verify_over_floor": round(statistics.median(ratios), 2), "ratios": [round(r, 2) for r in ratios], "seconds_by_rung": rungs,
     }  # fmt: skip
 
@@ -105,7 +106,12 @@ def main() -> None:
     """Measure the cells named on the command line, or the two that the design names, and write the figures."""
     cells = sys.argv[1:] or CELLS
     rows = [measure(cell) for cell in cells]
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version(), "load_before": os.getloadavg()[0]}
+    machine = {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
+    }
     OUTPUT.write_text(json.dumps({"machine": machine, "date": time.strftime("%Y-%m-%d"), "results": rows}, indent=1) + "\n")
     for row in rows:
         print(f"{row['cell']}: verify {row['verify_seconds']} s / floor {row['floor_seconds']} s = {row['verify_over_floor']}")

@@ -1,18 +1,15 @@
 """The few things that a fix, a workaround or a reproduction may do. Data only: fix.py carries them out.
 
 Text may contain {checkout} (the subject's checkout), {env} (the environment's folder) and {site} (its site-packages).
-Imports data only.
+Imports data and cell only.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
+from .cell import When
 from .data import Row
-
-When = dict[Literal["os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision"], str | list[str]]
 
 
 class Edit(Row):

@@ -17,8 +17,8 @@ def write_text(path: Path, text: str) -> None:
         if path.exists():
             shutil.copymode(path, name)
         else:
-            os.chmod(name, 0o644)
-        os.replace(name, path)
+            Path(name).chmod(0o644)
+        Path(name).replace(path)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink()
         raise

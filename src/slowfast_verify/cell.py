@@ -14,6 +14,8 @@ from .data import Row
 from .errors import Problem
 
 Os = Literal["linux", "windows", "macos"]
+Axis = Literal["os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision"]
+When = dict[Axis, str | list[str]]
 AXES = ("os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision")
 _ID = re.compile(
     r"(?P<os>linux|windows|macos)(-(?P<arch>aarch64|arm64))?-py(?P<python>\d+\.\d+)-torch(?P<torch>[\d.]+)"
@@ -40,11 +42,11 @@ class Cell(Row):
         place = self.os if self.arch == "x86_64" else f"{self.os}-{self.arch}"
         return f"{place}-py{self.python}-torch{self.torch}-{self.accelerator}-{self.installer}-{self.subject}@{self.revision}"
 
-    def axis(self, name: str) -> str:
+    def axis(self, name: Axis) -> str:
         """The value of one axis; `subject` also answers to `pyslowfast@main`."""
         return str(getattr(self, name))
 
-    def matches(self, when: dict[str, str | list[str]]) -> bool:
+    def matches(self, when: When) -> bool:
         """Whether every axis of `when` has one of the values given; `subject` may be written with or without its revision."""
         for name, wanted in when.items():
             values = [wanted] if isinstance(wanted, str) else wanted
@@ -63,7 +65,7 @@ def parse(text: str) -> Cell:
             cause="a part is missing or misspelt",
             next="slowfast-verify cells prints them all; an id looks like linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67",
         )
-    return Cell(**{key: value for key, value in found.groupdict().items() if value})  # type: ignore[arg-type]
+    return Cell(**{key: value for key, value in found.groupdict().items() if value})
 
 
 def this_os() -> Os:

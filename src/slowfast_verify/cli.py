@@ -12,7 +12,12 @@ from rich.console import Console
 from . import __version__, layout
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help="Is this environment right for PySlowFast, and if not, why?")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Is this environment right for PySlowFast, and if not, why?",
+)
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
 
 
@@ -36,7 +41,12 @@ def plan(globs: Globs = None) -> None:
     rows = plan_of(globs)
     print_plan(rows)
     if not any(row.skipped is None for row in rows):
-        raise Problem("no cell can run on this machine", cause="; ".join(sorted({row.skipped or "" for row in rows})), next="slowfast-verify cells", code=4)
+        raise Problem(
+            "no cell can run on this machine",
+            cause="; ".join(sorted({row.skipped or "" for row in rows})),
+            next="slowfast-verify cells",
+            code=4,
+        )
 
 
 @app.command()
@@ -101,7 +111,9 @@ def sniff(files: list[Path]) -> None:
 
 
 @app.command()
-def fixtures(output: Annotated[Path | None, typer.Option(help="default: the fixtures folder itself")] = None, only: str | None = None) -> None:
+def fixtures(
+    output: Annotated[Path | None, typer.Option(help="default: the fixtures folder itself")] = None, only: str | None = None
+) -> None:
     """Make every fixture again from nothing, in the cell that the data names (about 15 minutes on two cores)."""
     from .making import make_fixtures
 

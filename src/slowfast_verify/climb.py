@@ -17,10 +17,10 @@ from . import layout, provision
 from . import record as records
 from . import target as targets
 from .cell import Cell
+from .ending import end_group
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
 from .knowledge import RUNGS
 from .matrix import Matrix
-from .ending import end_group
 from .record import CheckResult, FailureDetail, Record
 from .verdict import run_id, suite_revision
 
@@ -32,7 +32,10 @@ STEP_SECONDS = 5.0
 def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
     """Provision the cell and verify it; returns its record (written to `folder`) and the exit code."""
     wheels = matrix.stack_of(cell).wheels_of(cell)
-    print(f"{cell.id}: about {wheels.megabytes if wheels else 0} MB and {wheels.minutes if wheels else 0:g} minutes if nothing stands yet", flush=True)
+    print(
+        f"{cell.id}: about {wheels.megabytes if wheels else 0} MB and {wheels.minutes if wheels else 0:g} minutes if nothing stands yet",
+        flush=True,
+    )
     try:
         provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
     except NotVerifiable as problem:
@@ -76,7 +79,9 @@ def verify_target(name: str, subject: str, config: str | None, checkpoint: str |
             said = log.read_text(encoding="utf-8", errors="replace").strip()
             usage = code == PYTEST_USAGE
             text = said.removeprefix("ERROR: ") if usage else said[-1500:]
-            raise Problem(text if usage else "the suites wrote no record", cause="" if usage else text, code=USAGE if usage else TOOL_FAILED)
+            raise Problem(
+                text if usage else "the suites wrote no record", cause="" if usage else text, code=USAGE if usage else TOOL_FAILED
+            )
         record = records.read(found[0])
     records.write(record, folder)
     return record, exit_code(record)
@@ -92,7 +97,19 @@ def exit_code(record: Record) -> int:
 
 def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
     """Run pytest over tests/verify in a process of its own; prints the step at hand now and then, keeps the output in `log`."""
-    argv = [sys.executable, "-m", "pytest", str(layout.suites()), "-c", str(_pytest_ini()), "--rootdir", str(layout.root()), "-q", "-p", "no:cacheprovider"]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(layout.suites()),
+        "-c",
+        str(_pytest_ini()),
+        "--rootdir",
+        str(layout.root()),
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
     argv += ["-n", str(jobs), "--dist", "loadgroup"] if jobs > 1 else []
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="verify-") as shared, log.open("wb") as stream:
@@ -128,7 +145,12 @@ def _latest_step(shared: Path) -> str:
 
 
 def _unbuilt(cell: Cell, rung: str, outcome: records.Outcome, folder: Path, reason: str, detail: str = "") -> Record:
-    check = CheckResult(id=f"{rung}::environment_stands", rung=rung, outcome=outcome, reason=reason + (f" ({records.scrub(detail, _places())})" if detail else ""))
+    check = CheckResult(
+        id=f"{rung}::environment_stands",
+        rung=rung,
+        outcome=outcome,
+        reason=reason + (f" ({records.scrub(detail, _places())})" if detail else ""),
+    )
     return _write(cell, [check], folder)
 
 
@@ -137,7 +159,9 @@ def _install_failed(cell: Cell, matrix: Matrix, failed: provision.InstallFailed,
     expected = any(row.concerns(cell, name) and row.cause == failed.known for row in matrix.expectations(cell))
     detail = FailureDetail(how="raised", type="InstallFailed", message=records.scrub(failed.message, _places()), step=failed.step,
                            stderr_tail=records.scrub(failed.tail, _places())[-2000:])  # fmt: skip
-    check = CheckResult(id=name, rung=failed.rung, outcome="failed as expected" if expected else "failed", failure=detail, knowledge=failed.known)
+    check = CheckResult(
+        id=name, rung=failed.rung, outcome="failed as expected" if expected else "failed", failure=detail, knowledge=failed.known
+    )
     before = [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed")] if failed.rung == "install" else []
     record = _write(cell, [*before, check], folder)
     return record, exit_code(record)
@@ -151,7 +175,7 @@ def _write(cell: Cell, checks: list[CheckResult], folder: Path) -> Record:
     import platform
 
     facts = {"kind": "none", "platform": platform.platform(), "machine": platform.machine()}
-    record = Record(schema=records.SCHEMA, cell=cell.id, run=run_id(), suite=suite_revision(), target=facts,
+    record = Record(cell=cell.id, run=run_id(), suite=suite_revision(), target=facts,
                     checks=sorted(checks, key=lambda check: RUNGS.index(check.rung)))  # fmt: skip
     records.write(record, folder)
     return record

@@ -1,4 +1,4 @@
-"""Ends a process and everything in its process group. Standard library only; runs on the host.
+"""Runs a command to its end, and ends a process with everything in its process group. Standard library and errors; runs on the host.
 
 Called by whoever starts something that starts more: observe (a target), provision (an installer), climb (pytest).
 """
@@ -10,7 +10,21 @@ import signal
 import subprocess
 import time
 
+from .errors import Infrastructure
+
 GENTLE_SECONDS = 3.0
+
+
+def run_to_end(argv: list[str], stream: object, env: dict[str, str], seconds: float = 3600) -> int:
+    """Run a command with its output in `stream`; its whole process group ends with it or when we are interrupted."""
+    group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=env, **group)  # type: ignore[call-overload]
+    try:
+        return int(process.wait(timeout=seconds))
+    except subprocess.TimeoutExpired:
+        raise Infrastructure(f"no end after {seconds / 60:.0f} minutes", where=" ".join(argv)[:300]) from None
+    finally:
+        end_group(process)
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

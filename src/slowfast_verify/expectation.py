@@ -10,8 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .action import When
-from .cell import Cell
+from .cell import Cell, When
 from .data import Row
 
 
@@ -34,7 +33,7 @@ class Expectation(Row):
 
     def concerns(self, cell: Cell | None, check: str) -> bool:
         """Whether it speaks of this check in this cell."""
-        if cell is None or not cell.matches(dict(self.when)):
+        if cell is None or not cell.matches(self.when):
             return False
         return check_matches(self.check, check)
 

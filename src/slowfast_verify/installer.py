@@ -56,7 +56,7 @@ def uv_environment(settings: dict[str, str] | None = None) -> dict[str, str]:
     for key, value in (pip_settings() if settings is None else settings).items():
         variable = UV_VARIABLE.get(key)
         if variable and variable not in os.environ:
-            out[variable] = "," .join(value.split()) if variable == "UV_FIND_LINKS" else " ".join(value.split())
+            out[variable] = ",".join(value.split()) if variable == "UV_FIND_LINKS" else " ".join(value.split())
     if "UV_INDEX" in out and "UV_INDEX_STRATEGY" not in os.environ:
         out["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip takes the best version of all its indexes; uv would stop at the first
     return {key: value for key, value in out.items() if key not in os.environ or key.startswith("UV_NO") or key == "UV_PYTHON_DOWNLOADS"}

@@ -11,8 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from . import layout
-from .action import When
-from .cell import Cell
+from .cell import Cell, When
 from .data import Row, load
 from .observe import Question
 from .subject import Subject
@@ -50,7 +49,9 @@ def inventory_question(subject: Subject) -> Question:
     return Question(id="inventory", probe="inventory", args=args, seconds=30)
 
 
-def batches(subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts: dict[str, str], asked: dict[str, Any]) -> dict[str, list[Question]]:
+def batches(
+    subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts: dict[str, str], asked: dict[str, Any]
+) -> dict[str, list[Question]]:
     """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths) and zoo."""
     places = {
         "fixtures": str(layout.fixtures()),
@@ -68,14 +69,12 @@ def batches(subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts
         for row in subject.required_name
     ]
     for row in load(layout.matrices() / "questions.toml", Questions).question:
-        if (not row.subjects or subject.name in row.subjects) and (cell is None or cell.matches(dict(row.when))):
+        if (not row.subjects or subject.name in row.subjects) and (cell is None or cell.matches(row.when)):
             args = filled(row.args, places, opts)
             found[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb))
     for name, command in subject.command.items():
         args = filled(command.args, places, opts)
-        found[command.batch].append(
-            Question(id=name, probe=command.probe, args=args, seconds=command.seconds, memory_mb=command.memory_mb)
-        )
+        found[command.batch].append(Question(id=name, probe=command.probe, args=args, seconds=command.seconds, memory_mb=command.memory_mb))
     return found
 
 

@@ -14,8 +14,7 @@ from pydantic import Field
 
 from . import cell as cells
 from . import layout
-from .action import When
-from .cell import Cell
+from .cell import Cell, When
 from .data import Row, load
 from .errors import Problem, did_you_mean
 from .expectation import Expectation
@@ -90,7 +89,7 @@ class Stack(Row):
 
     def wheels_of(self, cell: Cell) -> Wheels | None:
         """Where this cell's torch comes from."""
-        return next((row for row in self.wheels if cell.matches(dict(row.when))), None)
+        return next((row for row in self.wheels if cell.matches(row.when)), None)
 
 
 class Chosen(Row):
@@ -141,21 +140,21 @@ class Matrix:
                      subject=name, revision=revision, stack=stack.name)
             )  # fmt: skip
         for index, row in enumerate(stack.exclude):
-            if not any(cell.matches(dict(row.when)) for cell in mine):
-                raise _stale(f"{file}, key exclude[{index}].when", dict(row.when))
-        mine = [cell for cell in mine if not any(cell.matches(dict(row.when)) for row in stack.exclude)]
+            if not any(cell.matches(row.when) for cell in mine):
+                raise _stale(f"{file}, key exclude[{index}].when", row.when)
+        mine = [cell for cell in mine if not any(cell.matches(row.when) for row in stack.exclude)]
         for index, expectation in enumerate(stack.expect):
-            if not any(cell.matches(dict(expectation.when)) for cell in mine):
-                raise _stale(f"{file}, key expect[{index}].when", dict(expectation.when))
+            if not any(cell.matches(expectation.when) for cell in mine):
+                raise _stale(f"{file}, key expect[{index}].when", expectation.when)
             known(expectation.cause)
         for index, wheels in enumerate(stack.wheels):
-            if not any(cell.matches(dict(wheels.when)) for cell in mine):
-                raise _stale(f"{file}, key wheels[{index}].when", dict(wheels.when))
+            if not any(cell.matches(wheels.when) for cell in mine):
+                raise _stale(f"{file}, key wheels[{index}].when", wheels.when)
         for index, pin in enumerate(stack.pin):
             if pin.known:
                 known(pin.known)
-            if not any(cell.matches(dict(pin.when)) for cell in mine):
-                raise _stale(f"{file}, key pin[{index}].when", dict(pin.when))
+            if not any(cell.matches(pin.when) for cell in mine):
+                raise _stale(f"{file}, key pin[{index}].when", pin.when)
         for identifier in stack.workarounds:
             known(identifier)
         for cell in mine:
@@ -177,9 +176,9 @@ class Matrix:
         everything = list(self.cells.values())
         for subject in self.subjects.values():
             for index, expectation in enumerate(subject.expect):
-                when = {"subject": subject.name, **dict(expectation.when)}
+                when = {"subject": subject.name, **expectation.when}
                 if not any(cell.matches(when) for cell in everything):
-                    raise _stale(f"matrices/subjects/{subject.name}.toml, key expect[{index}].when", dict(expectation.when))
+                    raise _stale(f"matrices/subjects/{subject.name}.toml, key expect[{index}].when", expectation.when)
                 known(expectation.cause)
             for revision in subject.revision:
                 for identifier in revision.workarounds:
@@ -192,7 +191,7 @@ class Matrix:
     def expectations(self, cell: Cell) -> list[Expectation]:
         """What is expected to fail in the cell, of its stack and of its subject."""
         rows = [*self.stack_of(cell).expect, *self.subjects[cell.subject].expect]
-        return [row for row in rows if cell.matches(dict(row.when))]
+        return [row for row in rows if cell.matches(row.when)]
 
     def cell(self, identifier: str) -> Cell:
         """The cell of that id; raises Problem with the nearest one."""
@@ -235,7 +234,7 @@ def default() -> Matrix:
     return Matrix()
 
 
-def _stale(where: str, when: dict[str, str | list[str]]) -> Problem:
+def _stale(where: str, when: When) -> Problem:
     shown = ", ".join(f"{key} = {value!r}" for key, value in when.items())
     return Problem(
         f"`when = {{ {shown} }}` matches no cell",

@@ -27,7 +27,7 @@ from .target import Target
 PROBES = Path(__file__).resolve().parent / "probes"
 START_SECONDS = 60.0  # an interpreter on a slow disk, behind conda run or ssh, says hello within this
 GRACE_SECONDS = 30.0  # beyond its own limits, before the host ends a target that enforces none
-LEFT_OPEN_SECONDS = 2.0  # a process has ended, but something that it started holds its output open
+LEFT_OPEN_SECONDS = 1.0  # a process has ended, but something that it started holds its output open
 TAIL = 16384
 MARK = b"\x00\x01probe\x01\x00"  # as in the runner: what follows it was printed for the question named
 
@@ -149,11 +149,13 @@ class _Run:
         self.deadline = self.began + START_SECONDS * target.slowness
         self.unreachable: str | None = None
         self.returncode: int | None = None
-        self._stderr = bytearray()
+        self._stderr, self._whose = bytearray(), ""
+        self._noise: dict[str, str] = {}
         self._foreign = bytearray()
 
     def go(self) -> None:
         """Start it, feed it, read it to the end, end what is left."""
+        text = program(self.cookie, self.questions)
         group: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x00000200}
         try:
             process = subprocess.Popen(
@@ -164,9 +166,8 @@ class _Run:
             self.unreachable = f"cannot start {self.target.name}: {error.strerror or error}"
             return
         try:
-            threads = [
-                threading.Thread(target=work, args=(process,), daemon=True) for work in (self._feed, self._read_noise, self._read_events)
-            ]
+            work = ((self._feed, (process, text)), (self._read_noise, (process,)), (self._read_events, (process,)))
+            threads = [threading.Thread(target=function, args=arguments, daemon=True) for function, arguments in work]
             for thread in threads:
                 thread.start()
             gone: float | None = None
@@ -183,41 +184,40 @@ class _Run:
             threads[1].join(LEFT_OPEN_SECONDS)
         finally:
             end_group(process)
-        for stream, thread in zip((process.stdin, process.stderr, process.stdout), threads, strict=True):
-            thread.join(1)
-            if stream and not thread.is_alive():  # closing what another thread is still reading would wait for it
-                with suppress(OSError):
-                    stream.close()
+        threads[2].join(LEFT_OPEN_SECONDS)  # each closes its own stream: closing what another thread is reading would wait for it
         self._conclude()
 
-    def _feed(self, process: subprocess.Popen[bytes]) -> None:
+    def _feed(self, process: subprocess.Popen[bytes], text: bytes) -> None:
         assert process.stdin
-        try:
-            process.stdin.write(program(self.cookie, self.questions))
-            process.stdin.close()
-        except OSError:
-            pass  # it left before it read: the exit status and stderr say why
+        with suppress(OSError), process.stdin as stream:  # it left before it read: the exit status and stderr say why
+            stream.write(text)
 
     def _read_noise(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stderr
-        while data := process.stderr.read1(65536):  # type: ignore[attr-defined]
-            self._stderr += data
-            del self._stderr[:-TAIL]
+        with process.stderr as stream:
+            while data := stream.read1(65536):  # type: ignore[attr-defined]
+                self._stderr += data
+                while self._stderr.count(MARK) > 1:  # without a supervisor the marks between the questions' noise come here
+                    before, number, after = self._stderr.split(MARK, 2)
+                    self._noise[self._whose] = before[-TAIL:].decode("utf-8", "replace")
+                    self._whose, self._stderr = number.decode("utf-8", "replace"), after
+                del self._stderr[:-TAIL]
 
     def _read_events(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout
         prefix = self.cookie.encode() + b" "
-        for line in iter(lambda: process.stdout.readline(16 << 20), b""):  # type: ignore[union-attr]
-            _, mark, rest = line.partition(prefix)  # noise without a newline may stand before the cookie
-            if not mark:
-                self._foreign += line[:TAIL]
-                del self._foreign[:-TAIL]
-                continue
-            try:
-                event = _plain(json.loads(rest))
-            except ValueError:
-                continue  # cut off by the death of its writer
-            self._take(event)
+        with process.stdout as stream:
+            while line := stream.readline(16 << 20):
+                _, mark, rest = line.partition(prefix)  # noise without a newline may stand before the cookie
+                if not mark:
+                    self._foreign += line[:TAIL]
+                    del self._foreign[:-TAIL]
+                    continue
+                try:
+                    event = _plain(json.loads(rest))
+                except ValueError:
+                    continue  # cut off by the death of its writer
+                self._take(event)
 
     def _take(self, event: dict[str, Any]) -> None:
         kind, number = event["event"], event.get("q")
@@ -302,17 +302,9 @@ class _Run:
                 self._died({"q": culprit.id, **status, **(self._overdue() if late else {})})
             elif self.returncode:
                 self._died({"q": None, **status})
-        if not self.forks:
-            self._share_noise()
-
-    def _share_noise(self) -> None:
-        """Without a supervisor the marks between the questions' noise are found here, in the last that was printed."""
-        first, *rest = bytes(self._stderr).split(MARK)
-        rest = rest or [next(reversed(self.found), "").encode(), first]  # the flood of one question washed its mark away
-        for number, noise in zip(rest[0::2], rest[1::2], strict=False):
-            seen = self.found.get(number.decode("utf-8", "replace"))
-            if seen:
-                self.found[seen.id] = seen.model_copy(update={"stderr_tail": noise.decode("utf-8", "replace")})
+        for number, noise in {**self._noise, self._whose: self.stderr()}.items():
+            if number in self.found:
+                self.found[number] = self.found[number].model_copy(update={"stderr_tail": noise})
 
     def stderr(self) -> str:
         """The last of what the process itself (not its worker) wrote to stderr."""

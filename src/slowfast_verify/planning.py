@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from . import interpreter, layout, provision, sources
 from .cell import Cell
 from .errors import NotVerifiable
 from .matrix import Matrix, default, runs_here
-from .subject import actions_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,9 @@ class Planned:
 def offered(arguments: list[str]) -> list[Cell]:
     """The cells that nox offers as sessions: the default selection; all that this machine can run once somebody names or filters them."""
     matrix = default()
-    named = any(word.startswith("matrix(") for word in arguments) or any(w in ("-k", "--keywords") or w.startswith("--keywords=") for w in arguments)
+    named = any(word.startswith("matrix(") for word in arguments) or any(
+        w in ("-k", "--keywords") or w.startswith("--keywords=") for w in arguments
+    )
     return [cell for cell in matrix.cells.values() if runs_here(cell)] if named else matrix.selection()
 
 
@@ -46,7 +46,9 @@ def _planned(cell: Cell, matrix: Matrix) -> Planned:
     wheels = matrix.stack_of(cell).wheels_of(cell)
     skipped = _obstacle(cell, matrix)
     standing = skipped is None and provision.standing(cell, matrix) is not None
-    return Planned(cell, 0 if standing or not wheels else wheels.megabytes, 1.0 if standing or not wheels else wheels.minutes, standing, skipped)
+    return Planned(
+        cell, 0 if standing or not wheels else wheels.megabytes, 1.0 if standing or not wheels else wheels.minutes, standing, skipped
+    )
 
 
 def _obstacle(cell: Cell, matrix: Matrix) -> str | None:
@@ -56,18 +58,10 @@ def _obstacle(cell: Cell, matrix: Matrix) -> str | None:
         interpreter.find(cell.python)
     except NotVerifiable as problem:
         return problem.what
-    subject, stack = matrix.subjects[cell.subject], matrix.stack_of(cell)
-    actions = [action for _, action in actions_of(subject.at(cell.revision), stack.workarounds) if cell.matches(dict(action.when))]
-    texts = [subject.source.git or ""] if subject.source.git else []
-    texts += [hit for words in [p.install + [p.build or ""] for p in subject.phase] + [a.install for a in actions] for w in words for hit in _addresses(w)]
-    for address in dict.fromkeys(texts):
+    for address in provision.addresses(cell, matrix):
         if sources.reachable(address):
             return f"source unreachable: {address}"
     return None
-
-
-def _addresses(text: str) -> list[str]:
-    return re.findall(r"git\+(https?://[^@#\s]+)", text)
 
 
 def print_plan(rows: list[Planned]) -> None:
@@ -84,7 +78,8 @@ def print_plan(rows: list[Planned]) -> None:
     free = shutil.disk_usage(_existing(layout.home())).free // 1_000_000
     console.print(
         f"{len(running)} of {len(rows)} cells run here: at most {sum(row.megabytes for row in running)} MB and "
-        f"{sum(row.minutes for row in running):g} minutes (what the installer's cache holds costs neither); {free} MB of disk are free at {layout.home()}",
+        f"{sum(row.minutes for row in running):g} minutes (what the installer's cache holds costs neither); "
+        f"{free} MB of disk are free at {layout.home()}",
         highlight=False,
     )
 

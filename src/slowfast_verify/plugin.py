@@ -31,11 +31,13 @@ HELP = {
 }
 VERDICTS = pytest.StashKey["Verdicts"]()
 SEEN = pytest.StashKey[list[str]]()
+EMPTY = pytest.StashKey[set[str]]()
 KEY = "slowfast_verify"
 RUN_VARIABLE = "SLOWFAST_VERIFY_RUN"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options that name what is verified."""
     group = parser.getgroup("slowfast-verify", "install verification of PySlowFast")
     for name, text in HELP.items():
         group.addoption(f"--{name}", default=None, metavar=name.upper(), help=text)
@@ -43,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Resolve the target and take the inventory, once; a worker receives it."""
     config.addinivalue_line("markers", "batch(name): the checks that judge one batch of observations")
     if not (config.getoption("target") or config.getoption("cell")):
         return
@@ -84,17 +87,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         values = verdicts.parameters(name) if verdicts else None
         if values is not None:
             metafunc.parametrize(name, values, ids=[str(value) for value in values])
+            if not values:
+                metafunc.config.stash.setdefault(EMPTY, set()).add(metafunc.definition.nodeid)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the checks of a batch into one xdist group."""
     verdicts = config.stash.get(VERDICTS, None)
+    empty = config.stash.get(EMPTY, set())  # a check for each of nothing is no check, and nothing is "not verified" either
+    items[:] = [item for item in items if item.nodeid.partition("[")[0] not in empty]
     for item in items:
         batch = item.get_closest_marker("batch")
         if batch is None:
             continue
         if verdicts is None:
             raise pytest.UsageError(
-                "tests/verify needs an environment to verify\n  next: pytest tests/verify --target PYTHON   (or --cell ID; slowfast-verify cells)"
+                "tests/verify needs an environment to verify\n"
+                "  next: pytest tests/verify --target PYTHON   (or --cell ID; slowfast-verify cells lists them)"
             )
         item.add_marker(pytest.mark.xdist_group(str(batch.args[0])))
 
@@ -108,10 +117,16 @@ def check_id(nodeid: str) -> str:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Judge: what the check found becomes a result, and an expected failure is shown as one."""
     outcome = yield
     verdicts = item.config.stash.get(VERDICTS, None)
     report: pytest.TestReport = outcome.get_result()
-    if verdicts is None or item.get_closest_marker("batch") is None or (report.when != "call" and report.passed) or report.when == "teardown":
+    if (
+        verdicts is None
+        or item.get_closest_marker("batch") is None
+        or (report.when != "call" and report.passed)
+        or report.when == "teardown"
+    ):
         return
     result = verdicts.judge(check_id(item.nodeid), report, call.excinfo.value if call.excinfo else None, item.stash.get(SEEN, []))
     report.user_properties.append((KEY, result.model_dump_json()))
@@ -123,6 +138,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
+    """What is verified, above the checks."""
     verdicts = config.stash.get(VERDICTS, None)
     return verdicts.header() if verdicts else []
 
@@ -206,7 +222,9 @@ class _Controller:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for row in self.stale:
-            terminalreporter.write_line(f"passed unexpectedly: {row.id}: no check failed for {row.knowledge}; take the expectation out", red=True)
+            terminalreporter.write_line(
+                f"passed unexpectedly: {row.id}: no check failed for {row.knowledge}; take the expectation out", red=True
+            )
         if self.problem:
             terminalreporter.write_line(self.problem, red=True)
         if self.path:

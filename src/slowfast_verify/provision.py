@@ -22,12 +22,13 @@ from filelock import FileLock, Timeout
 from . import fix, installer, interpreter, layout, sources
 from .atomic import write_text
 from .cell import Cell
-from .errors import Infrastructure, NotVerifiable, Problem
+from .ending import run_to_end
+from .errors import Infrastructure, NotVerifiable
 from .fix import Place
 from .knowledge import Failure, diagnose
 from .matrix import Matrix, runs_here
 from .record import Provisioned
-from .subject import Phase, Revision, Subject, actions_of
+from .subject import Phase, Revision, actions_of
 
 LAYOUT_VERSION = 1  # raise it when provisioning itself changes what an environment holds
 NOT_COMPILED = r"[/\\](tests?|testing|test_.*|lib2to3)[/\\]"  # a third of all files, and no import of ours comes near them
@@ -58,7 +59,7 @@ def inputs_digest(cell: Cell, matrix: Matrix, python: Path) -> str:
         "python": [str(python), interpreter.exact_version(python)],
         "torch": stack.torch.model_dump(),
         "wheels": (found := stack.wheels_of(cell)) and found.model_dump(exclude={"note", "megabytes", "minutes"}),
-        "pins": [[pin.name, pin.spec] for pin in stack.pin if cell.matches(dict(pin.when))],
+        "pins": [[pin.name, pin.spec] for pin in stack.pin if cell.matches(pin.when)],
         "source": subject.source.model_dump(exclude={"reason", "homepage"}),
         "revision": revision.model_dump(include={"commit", "version", "needs"}),
         "env": subject.env,
@@ -66,6 +67,17 @@ def inputs_digest(cell: Cell, matrix: Matrix, python: Path) -> str:
         "fixes": fixes,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def addresses(cell: Cell, matrix: Matrix) -> list[str]:
+    """The repositories that building the cell asks for, each once."""
+    subject = matrix.subjects[cell.subject]
+    revision = subject.at(cell.revision)
+    texts = [text for phase in subject.phase for text in [*phase.install, phase.build or ""]] + revision.needs
+    for _, action in actions_of(revision, matrix.stack_of(cell).workarounds):
+        texts += action.install if cell.matches(action.when) else []
+    found = [subject.source.git] if subject.source.git else []
+    return list(dict.fromkeys([*found, *(hit for text in texts for hit in re.findall(r"git\+(https?://[^@#\s]+)", text))]))
 
 
 def standing(cell: Cell, matrix: Matrix) -> Provisioned | None:
@@ -114,7 +126,7 @@ class _Builder:
     """One build of one cell, step by step; each step's output is kept in logs/."""
 
     def __init__(self, cell: Cell, matrix: Matrix, python: Path, folder: Path, say: Say) -> None:
-        self.cell, self.python, self.folder, self.say = cell, python, folder, say
+        self.cell, self.matrix, self.python, self.folder, self.say = cell, matrix, python, folder, say
         self.stack, self.subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
         self.digest = inputs_digest(cell, matrix, python)
         self.wheels = self.stack.wheels_of(cell)
@@ -128,7 +140,7 @@ class _Builder:
 
     def build(self) -> Provisioned:
         self._room()
-        sources.require_reachable(self._sources())
+        sources.require_reachable(addresses(self.cell, self.matrix))
         for name in ("env", "src", "logs", "links"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "cell.json").unlink(missing_ok=True)
@@ -140,15 +152,17 @@ class _Builder:
         inside = env / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         checkout = self.folder / "src" / self.cell.subject if self.subject.source.git else None
         self.place = Place(self.cell.installer, inside, env, _site(inside), checkout, self.folder, self._constraints())
-        self.place.variables.update({key: value for key, value in self.subject.env.items()})
+        self.place.variables.update(self.subject.env)
         for phase in self.subject.phase:
-            if self.cell.matches(dict(phase.when)) and (not phase.checkout or checkout):
+            if self.cell.matches(phase.when) and (not phase.checkout or checkout):
                 self._phase(phase)
         for identifier, action in self.actions:
-            if not action.edit and self.cell.matches(dict(action.when)):
+            if not action.edit and self.cell.matches(action.when):
                 fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
         variables = {key: self.place.fill(value) for key, value in self.place.variables.items()}
-        self._run("compile bytecode", [str(inside), "-m", "compileall", "-q", "-j", "0", "-x", NOT_COMPILED, str(self.place.site)], may_fail=True)
+        self._run(
+            "compile bytecode", [str(inside), "-m", "compileall", "-q", "-j", "0", "-x", NOT_COMPILED, str(self.place.site)], may_fail=True
+        )
         lock = self._lock()
         found = Provisioned(
             cell=self.cell.id, inputs=self.digest, python=str(inside), env=str(env), checkout=str(checkout) if checkout else None,
@@ -165,13 +179,6 @@ class _Builder:
         if free < self.wheels.megabytes * 2:
             raise _disk_full(f"{free} MB are free, the cell needs about {self.wheels.megabytes * 2}")
 
-    def _sources(self) -> list[str]:
-        wanted = [self.subject.source.git or ""]
-        texts = [phase.build or "" for phase in self.subject.phase] + [a for p in self.subject.phase for a in p.install]
-        texts += [argument for _, action in self.actions if self.cell.matches(dict(action.when)) for argument in action.install]
-        texts += self.revision.needs
-        return [*filter(None, wanted), *(hit for text in texts for hit in re.findall(r"git\+(https?://[^@#\s]+)", text))]
-
     def _constraints(self) -> Path:
         """The pins as a constraints file for every step: what the first step chose, no later one replaces."""
         torch, wheels = self.stack.torch, self.wheels
@@ -180,7 +187,7 @@ class _Builder:
         if torch.torchaudio:
             trio["torchaudio"] = torch.torchaudio + (wheels.local if wheels.local else "")
         lines = [f"{name}=={version}{wheels.also if name == 'torch' else ''}" for name, version in trio.items()]
-        lines += [f"{pin.name}{pin.spec}" for pin in self.stack.pin if self.cell.matches(dict(pin.when))]
+        lines += [f"{pin.name}{pin.spec}" for pin in self.stack.pin if self.cell.matches(pin.when)]
         path = self.folder / "constraints.txt"
         write_text(path, "\n".join(lines) + "\n")
         return path
@@ -190,7 +197,7 @@ class _Builder:
             assert self.place.checkout and self.subject.source.git and self.revision.commit
             self._checkout(self.subject.source.git, self.revision.commit, self.place.checkout, self.subject.source.sparse)
             for identifier, action in self.actions:
-                if action.edit and self.cell.matches(dict(action.when)):
+                if action.edit and self.cell.matches(action.when):
                     self.say(f"  {phase.name}: edit for {identifier}")
                     fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
         if phase.trio:
@@ -222,7 +229,7 @@ class _Builder:
             self._run("check out", argv)
 
     def _build(self, label: str, source: str) -> None:
-        """Compile a source against this torch. The wheel is kept per source, torch, Python and ABI: installers' own caches know no torch."""
+        """Compile a source against this torch. The wheel is kept per source, torch and Python: installers' own caches know no torch."""
         address, _, commit = source.removeprefix("git+").rpartition("@")
         build = subprocess.run(
             [str(self.place.python), "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True, check=False
@@ -284,20 +291,6 @@ class _Builder:
         return InstallFailed("resolve" if conflict else "install", label, last[:500], known, log, tail)
 
 
-def run_to_end(argv: list[str], stream: object, env: dict[str, str], seconds: float = 3600) -> int:
-    """Run a command with its output in `stream`; its whole process group ends with it or when we are interrupted."""
-    from .ending import end_group
-
-    group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=env, **group)  # type: ignore[call-overload]
-    try:
-        return int(process.wait(timeout=seconds))
-    except subprocess.TimeoutExpired:
-        raise Infrastructure(f"no end after {seconds / 60:.0f} minutes", where=" ".join(argv)[:300]) from None
-    finally:
-        end_group(process)
-
-
 @cache
 def _site(python: Path) -> Path:
     code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
@@ -317,6 +310,3 @@ def clean(keep: set[str]) -> list[str]:
             shutil.rmtree(folder, ignore_errors=True)
             gone.append(folder.name)
     return gone
-
-
-__all__ = ["InstallFailed", "Problem", "Subject", "clean", "folder_of", "inputs_digest", "provision", "run_to_end", "standing"]

@@ -141,7 +141,13 @@ def markdown(shown: list[Record]) -> str:
     for record in shown:
         words = " | ".join(word_of(record, rung)[0] for rung in rungs)
         lines.append(f"| `{record.cell}` | {words} | {record.reached() or 'nothing'} | {record.run[:10]} |")
-    lines += ["", "## What was installed", "", "| cell | Python | torch | torchvision | numpy | machine | workarounds | install s | verify s |", "|---" * 9 + "|"]
+    lines += [
+        "",
+        "## What was installed",
+        "",
+        "| cell | Python | torch | torchvision | numpy | machine | workarounds | install s | verify s |",
+        "|---" * 9 + "|",
+    ]
     for record in shown:
         t, i = record.target, record.installation
         known = ", ".join(f"`{name}`" for name in i.workarounds) if i else ""
@@ -163,5 +169,8 @@ def markdown(shown: list[Record]) -> str:
         for check in record.checks:
             if check.outcome == "not verified":
                 reasons.setdefault(check.reason or "no reason given", set()).add(check.id)
-    lines += [f"- {reason}: {', '.join(f'`{name}`' for name in sorted(names)[:12])}{' …' if len(names) > 12 else ''}" for reason, names in sorted(reasons.items())]
+    lines += [
+        f"- {reason}: {', '.join(f'`{name}`' for name in sorted(names)[:12])}{' …' if len(names) > 12 else ''}"
+        for reason, names in sorted(reasons.items())
+    ]
     return "\n".join(lines) + "\n"

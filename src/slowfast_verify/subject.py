@@ -12,7 +12,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from . import layout
-from .action import Action, When
+from .action import Action
+from .cell import When
 from .data import Row, load
 from .errors import Problem, did_you_mean
 from .expectation import Expectation
@@ -29,7 +30,10 @@ class Source(Row):
 
 
 class Revision(Row):
-    """A state of the source: a commit (forty hexadecimal digits) or a released version; `workarounds` are known failures whose fix it needs."""
+    """A state of the source: a commit (forty hexadecimal digits) or a released version.
+
+    `workarounds` are the known failures whose fix it needs.
+    """
 
     name: str
     commit: str | None = None

@@ -114,7 +114,8 @@ def parse(text: str) -> Target:
         "there is no such target",
         where=f"--target {text}",
         cause="the path is misspelt, or it is not on PATH",
-        next=f"name an interpreter, an environment's folder or one of {', '.join(f'{k}:NAME' for k in PREFIX)}; this Python is {sys.executable}",
+        next=f"name an interpreter, an environment's folder or one of {', '.join(f'{k}:NAME' for k in PREFIX)}; "
+        f"this Python is {sys.executable}",
     )
 
 

@@ -140,6 +140,12 @@ class Verdicts:
             return [f"{row.module}.{row.name}" for row in self.subject.required_name]
         if name == "config_file":
             return list(self.inventory["configs"])
+        if name == "given_config":
+            return [Path(self.asked["config"]).name] if self.asked.get("config") else []
+        if name == "aligner":
+            return [q.id.partition(":")[2] for questions in self.batches.values() for q in questions if q.id.startswith("roi_align:")]
+        if name == "distributed_function":
+            return [f for q in self.batches["distributed"] if q.id == "gloo" for f in q.args.get("functions", [])]
         return None
 
     def judge(self, check: str, report: Any, error: BaseException | None, questions: list[str]) -> CheckResult:
@@ -159,7 +165,9 @@ class Verdicts:
             return CheckResult(id=check, rung=rung, outcome="infrastructure", seconds=seconds, reason=str(error))
         if isinstance(error, Unanswered):
             o = error.observation
-            failure = FailureDetail(how=o.how, type=o.type, message=o.message or "", step=o.step, signal=o.signal, stderr_tail=o.stderr_tail)
+            failure = FailureDetail(
+                how=o.how, type=o.type, message=o.message or "", step=o.step, signal=o.signal, stderr_tail=o.stderr_tail
+            )
             text = o.text
         else:
             failure = FailureDetail(how="judged", type=type(error).__name__, message=str(error))
@@ -173,7 +181,9 @@ class Verdicts:
         def clean(text: str, kept: int) -> str:
             return records.scrub(text, self._places())[-kept:]
 
-        return failure.model_copy(update={"message": clean(failure.message, records.MESSAGE_KEPT), "stderr_tail": clean(failure.stderr_tail, 2000)})
+        return failure.model_copy(
+            update={"message": clean(failure.message, records.MESSAGE_KEPT), "stderr_tail": clean(failure.stderr_tail, 2000)}
+        )
 
     def _places(self) -> dict[str, str]:
         places = {str(Path.home()): "~", str(layout.root()): "{suite}", str(self.folder): "{tmp}"}
@@ -201,7 +211,8 @@ class Verdicts:
             return None
         name = self.cell.id if self.cell else f"target-{self.subject.name}-{targets.label(self.target)}"
         facts: dict[str, Any] = {
-            "kind": self.target.kind, "python": self.inventory["python"], "platform": self.inventory["platform"], "machine": self.inventory["machine"],
+            "kind": self.target.kind, "python": self.inventory["python"], "platform": self.inventory["platform"],
+            "machine": self.inventory["machine"],
             "libc": self.inventory["libc"],
         }  # fmt: skip
         for package in ("torch", "torchvision", "torchaudio", "numpy", "pytorchvideo", "detectron2"):
@@ -213,11 +224,13 @@ class Verdicts:
             facts["lock_sha256"] = records.lock_digest(p.lock)
             installation = Installation(installer=self.cell.installer if self.cell else "", workarounds=p.workarounds, seconds=p.seconds,
                                         step_seconds=p.step_seconds, created=p.created)  # fmt: skip
-        made = Record(schema=records.SCHEMA, cell=name, run=run_id(), suite=suite_revision(), target=facts, installation=installation,
+        made = Record(cell=name, run=run_id(), suite=suite_revision(), target=facts, installation=installation,
                       checks=sorted(results, key=lambda r: (knowledge.RUNGS.index(r.rung), r.id)), seconds=round(seconds, 1))  # fmt: skip
         if self.provisioned:
-            stands = [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed"),
-                      CheckResult(id="install::environment_stands", rung="install", outcome="passed", seconds=self.provisioned.seconds)]  # fmt: skip
+            stands = [
+                CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed"),
+                CheckResult(id="install::environment_stands", rung="install", outcome="passed", seconds=self.provisioned.seconds),
+            ]
             made = made.model_copy(update={"checks": [*stands, *made.checks]})
         folder = Path(self.asked["record"]) if self.asked.get("record") else layout.reports() / "records"
         path = records.write(made, folder)
@@ -230,7 +243,10 @@ class Verdicts:
     def header(self) -> list[str]:
         """Two lines above the checks: what is verified, with what."""
         what = self.cell.id if self.cell else self.target.name
-        return [f"verifying: {what}", f"subject: {self.subject.title}; Python {self.inventory['python']}; {len(self.inventory['modules'])} modules"]
+        return [
+            f"verifying: {what}",
+            f"subject: {self.subject.title}; Python {self.inventory['python']}; {len(self.inventory['modules'])} modules",
+        ]
 
 
 def run_id() -> str:
@@ -242,7 +258,9 @@ def suite_revision() -> str:
     """The commit of the suite (with + for uncommitted changes), or its version outside a checkout."""
     git = ["git", "-C", str(layout.root())]
     try:
-        commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+        commit = subprocess.run(
+            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, timeout=20
+        ).stdout.strip()
         dirty = subprocess.run([*git, "status", "--porcelain", "--", "src", "tests", "matrices", "knowledge", "fixtures"],
                                capture_output=True, text=True, check=True, timeout=20).stdout.strip()  # fmt: skip
     except (OSError, subprocess.SubprocessError):

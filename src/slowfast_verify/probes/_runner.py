@@ -419,7 +419,7 @@ class Watched(object):
         if event in ("start", "done"):
             allowed = self.limits[fields["q"]]["seconds"] if event == "start" else EXIT_SECONDS
             self.state.update(q=fields.get("q"), until=time.time() + allowed, allowed=allowed)
-            self.faulthandler.dump_traceback_later(allowed + 5, exit=True, file=sys.__stderr__)
+            self.faulthandler.dump_traceback_later(allowed + 2, exit=True, file=sys.__stderr__)
         self.host.send(event, **fields)
 
 

@@ -1,0 +1,367 @@
+"""Rung environment: what surrounds SlowFast is right, judged without importing anything: it works where torch itself is broken.
+
+The facts are probes/environment.py, probes/tools.py and the inventory. Each failure names the culprit and the one thing that mends it.
+"""
+
+import pytest
+from packaging.version import Version
+
+from slowfast_verify import distributions, search_path, torch_pairs
+from slowfast_verify.errors import NotVerifiable
+
+pytestmark = pytest.mark.batch("environment")
+
+DISK_MB = 2048  # a published checkpoint has up to 500 MB, the demo writes videos, pip builds in the temporary folder
+SHM_MB = 1024  # Docker's default of 64 MB holds not one batch: a clip of 32 frames is 19 MB, and eight workers prefetch two each
+PATH_LIMIT = {"Windows": 259, "Darwin": 1023}  # Linux: 4095
+
+
+@pytest.fixture
+def here(facts):
+    return facts("environment")
+
+
+@pytest.fixture
+def tools(facts):
+    return facts("tools")["tools"]
+
+
+@pytest.fixture
+def mend(inventory):
+    """The command that installs into this target."""
+    return lambda *arguments: distributions.install_command(inventory, *arguments)
+
+
+def listed(findings, mending):
+    """A message with one finding a line, and what mends them."""
+    return "\n".join([*findings, f"mend: {mending}"])
+
+
+# ---- the interpreter and its search path -------------------------------------------------------------------------------
+
+
+def test_python_is_in_range(subject, inventory):
+    """The subject's code runs on this version of Python."""
+    version = inventory["python"]
+    assert distributions.allows(subject.python, version), (
+        f"Python {version} is outside of what {subject.name} supports ({subject.python})\nmend: make the environment with another Python"
+    )
+
+
+def test_python_is_64_bit(inventory):
+    """The interpreter is a 64-bit one: torch has no other wheels."""
+    assert inventory["bits"] == 64, (
+        f"this Python is a {inventory['bits']}-bit program ({inventory['executable']}), and torch exists for 64 bits only\n"
+        "mend: install the 64-bit Python and make the environment again"
+    )
+
+
+def test_subject_is_found(subject, inventory):
+    """The subject's packages are found on the search path."""
+    lost = [name for name in subject.modules.packages if not inventory["origins"].get(name)]
+    assert not lost, listed(
+        [f"{name} is on no entry of sys.path" for name in lost],
+        f"{distributions.install_command(inventory, '-e', 'CHECKOUT')} (the folder with setup.py)"
+        if subject.source.git
+        else distributions.install_command(inventory, subject.source.distribution or subject.name),
+    )
+
+
+def test_pythonpath_entries_exist(here):
+    """Every entry of PYTHONPATH is there."""
+    lost = [row["entry"] for row in here["pythonpath"]["entries"] if row["known"] and not row["exists"]]
+    assert not lost, listed([f"PYTHONPATH names {entry}, which does not exist" for entry in lost], "take it out of PYTHONPATH, or mend its spelling")
+
+
+def test_pythonpath_is_not_inside_a_package(here):
+    """No entry of PYTHONPATH is a package itself: that exposes its parts (datasets, models, utils) as top-level names and not the package."""
+    inner = [row for row in here["pythonpath"]["entries"] if row["package"]]
+    parents = [row["path"].replace("\\", "/").rstrip("/").rpartition("/")[0] for row in inner]
+    assert not inner, listed(
+        [f"PYTHONPATH names {row['entry']}, which is a package: it makes {', '.join(row['offers'][:6])} top-level names" for row in inner],
+        f"name the folder above it: PYTHONPATH={' '.join(parents)}",
+    )
+
+
+def test_pythonpath_is_spelt_right(here):
+    """No variable looks like PYTHONPATH and is read by nobody (PTYTHONPATH, PYTHON_PATH)."""
+    wrong = search_path.misspelt(here["variables"])
+    assert not wrong, listed(
+        [f"{name} is set, and no Python reads it" for name in wrong], f"rename it: export PYTHONPATH=\"${wrong[0]}\"; unset {wrong[0]}" if wrong else ""
+    )
+
+
+def test_nothing_is_shadowed(here, inventory, cell):
+    """No file stands before a package or a standard module of the same name (a torch.py, a datasets/, a second slowfast/).
+
+    In an environment of your own the folder you stand in counts, as it does for `python -m` and `python -c`; for a cell it does not.
+    """
+    hidden = search_path.shadowed(here, inventory, distributions.allowances().junk_names, here=cell is None)
+    assert not hidden, listed(hidden, "rename the first one, or take its folder out of PYTHONPATH")
+
+
+def test_editable_installation_is_used(here, inventory):
+    """What is installed in editable form is imported from there, not from a second copy."""
+    elsewhere = search_path.misplaced(here, inventory)
+    assert not elsewhere, listed(elsewhere, "take the other copy away (PYTHONPATH, or pip uninstall), or install the one that you mean: pip install -e CHECKOUT")
+
+
+# ---- who installed what ------------------------------------------------------------------------------------------------
+
+
+def test_installer_is_the_cells(cell, inventory):
+    """Everything in a cell was put there by the cell's installer."""
+    if cell is None:
+        raise NotVerifiable("nobody says which installer an environment of your own is meant to have")
+    others = [f"{row['name']} {row['version']} was installed by {row['installer'] or 'nobody who says so'}"
+              for row in inventory["distributions"].values() if row["installer"] != cell.installer and row["path"].endswith(".dist-info")]  # fmt: skip
+    assert not others, listed([*others, f"the cell's installer is {cell.installer}"], f"slowfast-verify climb {cell.id}")
+
+
+def test_conda_and_pip_own_nothing_together(here, inventory, mend):
+    """No distribution is on conda's records and installed over by pip or uv: the next conda update mixes their files."""
+    mixed = distributions.mixed_ownership(inventory, here["conda"])
+    assert not mixed, listed(mixed, "pip uninstall the distribution, then conda install --force-reinstall it (or keep it out of conda's environment file)")
+
+
+def test_no_distribution_is_there_twice(here, inventory, mend):
+    """No distribution has two records, and none from outside (~/.local, an old copy) hides the environment's own."""
+    twice = distributions.twice(inventory, here)
+    assert not twice, listed(twice, "pip uninstall it until it is gone and install it once; for ~/.local: export PYTHONNOUSERSITE=1")
+
+
+def test_no_two_distributions_own_one_import(here, inventory, mend):
+    """No two distributions have put different files of one name there (opencv-python and opencv-python-headless)."""
+    junk = distributions.allowances().junk_names
+    names = {row["path"]: f"{row['name']} {row['version']}" for row in inventory["distributions"].values()}
+    torn = [row for row in here["shared"] if row["differ"] and set(row["names"]) - junk and all(path in names for path in row["owners"])]
+    found = [f"{' and '.join(names[p] for p in row['owners'])} both own {', '.join(sorted(set(row['names']) - junk))} (e.g. {row['file']})" for row in torn]
+    extra = [names[row["owners"][-1]].partition(" ")[0] for row in torn]
+    keep = [names[row["owners"][0]].partition(" ")[0] for row in torn]
+    mending = f"pip uninstall {' '.join(extra)}, then {mend('--force-reinstall', '--no-deps', *keep)}"
+    assert not torn, listed(found, mending)
+
+
+def test_no_distribution_has_lost_its_files(here, inventory, mend):
+    """What a distribution's record names as its modules is still there: uninstalling its double takes shared files along."""
+    names = {row["path"]: row["name"] for row in inventory["distributions"].values()}
+    lost = {names[path]: row["lost"] for path, row in here["owned"].items() if row["lost"] and path in names}
+    assert not lost, listed([f"{name} has lost {', '.join(files)}" for name, files in lost.items()], mend("--force-reinstall", "--no-deps", *lost))
+
+
+def test_no_installation_was_interrupted(here, inventory):
+    """No half-removed folder (~orch) and no unreadable metadata is left of an installation that stopped in the middle."""
+    left = [f"{path} is left of an interrupted installation" for path in here["leftovers"]]
+    left += [f"the metadata of {row['name']} cannot be read: {row['broken']}" for row in inventory["distributions"].values() if "broken" in row]
+    assert not left, listed(left, "delete these folders and install the distribution again, with no Python of this environment running")
+
+
+# ---- versions that belong together -------------------------------------------------------------------------------------
+
+
+def test_pins_hold(cell, stack, inventory):
+    """What the cell pins is what is there: no later step replaced torch or a pinned dependency."""
+    if cell is None:
+        raise NotVerifiable("an environment of your own pins nothing")
+    local = stack.wheels_of(cell).local
+    trio = {"torch": stack.torch.version, "torchvision": stack.torch.torchvision, "torchaudio": stack.torch.torchaudio}
+    pins = {name: (f"=={version}{local}", "the stack's torch") for name, version in trio.items() if version}
+    pins |= {pin.name: (pin.spec, pin.reason) for pin in stack.pin if cell.matches(dict(pin.when))}
+    broken = []
+    for name, (spec, reason) in pins.items():
+        found = distributions.version_of(inventory, [name])
+        if found and not distributions.allows(spec, found[1]):
+            broken.append(f"{name} {found[1]} is installed, where {stack.name} pins {name}{spec} ({reason}): a later step replaced it")
+        elif not found and name in ("torch", "torchvision"):
+            broken.append(f"{name} is not installed, where {stack.name} pins {name}{spec}")
+    assert not broken, listed(broken, f"slowfast-verify climb {cell.id}")
+
+
+def test_torch_is_what_its_record_says(here, inventory, mend):
+    """torch's own version file and its installation record agree: files of two installations are not mixed."""
+    torch, recorded = here["torch"], distributions.version_of(inventory, ["torch"])
+    if not torch.get("version") or recorded is None:
+        raise NotVerifiable("torch is not installed, or has no installation record")
+    same = torch_pairs.public(torch["version"]) == torch_pairs.public(recorded[1])
+    local = Version(recorded[1]).local
+    assert same and local in (None, Version(torch["version"]).local), (
+        f"torch's files are of {torch['version']}, its record is of {recorded[1]}: two installations are mixed\n"
+        f"mend: delete {torch['path']} and its dist-info folders, then {mend(f'torch=={recorded[1]}')}"
+    )
+
+
+def test_torch_and_torchvision_are_a_pair(inventory, mend):
+    """torchvision was released for this torch: its compiled operators load with no other."""
+    torch, vision = distributions.version_of(inventory, ["torch"]), distributions.version_of(inventory, ["torchvision"])
+    if not torch or not vision:
+        raise NotVerifiable("torch or torchvision is not installed, or has no installation record")
+    verdict = torch_pairs.is_pair(torch[1], vision[1], distributions.installed(inventory)["torchvision"]["requires"])
+    if verdict is None:
+        raise NotVerifiable(f"neither torchvision {vision[1]} nor matrices/torch-pairs.toml says which torch it belongs to")
+    mate = torch_pairs.mate_of(torch[1])
+    assert verdict, f"torch {torch[1]} and torchvision {vision[1]} are not a pair: this torch goes with {mate}\nmend: {mend('--no-deps', mate)}"
+
+
+def test_torch_and_torchvision_are_of_one_build(here, mend):
+    """Both are CPU builds, or both are built for the same CUDA."""
+    torch, vision = here["torch"], here["torchvision"]
+    if not torch.get("version") or not vision.get("version"):
+        raise NotVerifiable("torch or torchvision is not installed")
+    builds = [torch_pairs.cuda_of_local(row["version"]) for row in (torch, vision)]
+    apart = None not in builds and builds[0] != builds[1]
+    if not apart and vision["cuda_code"] is None and None in builds:
+        raise NotVerifiable("torchvision has no compiled operators to look into (a build for the CPU alone, or not for this system)")
+    crossed = vision["cuda_code"] is not None and not torch.get("hip") and vision["cuda_code"] != bool(torch["cuda"])
+    shown = [f"torch {torch['version']} ({'CUDA ' + torch['cuda'] if torch['cuda'] else 'CPU'})",
+             f"torchvision {vision['version']} ({'CUDA' if vision['cuda_code'] else 'CPU'} operators)"]  # fmt: skip
+    pair = [f"torch=={torch_pairs.public(torch['version'])}", f"torchvision=={torch_pairs.public(vision['version'])}"]
+    assert not apart and not crossed, (
+        f"{' and '.join(shown)} are not of one build\nmend: both in one command from one index: {mend('--force-reinstall', '--no-deps', *pair)} --index-url INDEX"
+    )
+
+
+def test_torch_build_fits_the_machine(here, tools, cell):
+    """Where there is an NVIDIA GPU, torch is a CUDA build; in a cell it is the build that the cell names.
+
+    Without a GPU every build fits: a CUDA build runs on the CPU, it is only larger. So this passes on a machine without one.
+    """
+    torch = here["torch"]
+    if not torch.get("version"):
+        raise NotVerifiable("torch is not installed")
+    if cell is not None and cell.accelerator.startswith("cu"):
+        built = "cu" + (torch["cuda"] or "").replace(".", "")
+        assert built == cell.accelerator, (
+            f"torch {torch['version']} is a {'CPU' if built == 'cu' else built} build, and the cell is {cell.accelerator}\nmend: slowfast-verify climb {cell.id}"
+        )
+    elif cell is None:
+        signs = [*here["gpu"]["devices"], *here["gpu"]["libraries"], *_gpus(tools)]
+        assert not signs or torch["cuda"] or torch.get("hip"), (
+            f"this machine has an NVIDIA GPU ({signs[0]}), and torch {torch['version']} is a CPU build: it will not use it\n"
+            f"mend: install the CUDA build of torch {torch_pairs.public(torch['version'])} with its torchvision, by the command that pytorch.org gives for your CUDA"
+        )
+
+
+def test_requirements_are_met(here, inventory, mend):
+    """Whatever an installed distribution requires is installed, in a version that it accepts (`pip check`, without pip)."""
+    unmet = distributions.unmet(inventory, here["markers"])
+    assert not unmet, listed([sentence for sentence, _ in unmet], mend(*dict.fromkeys(requirement for _, requirement in unmet)))
+
+
+def test_distributions_support_this_python(inventory, mend):
+    """Every distribution is made for this version of Python."""
+    wrong = distributions.unsupported(inventory)
+    assert not wrong, listed(wrong, "install a version that supports it, or make the environment with another Python")
+
+
+def test_minimum_versions_hold(subject, inventory, mend):
+    """Each dependency is at least of the version that the subject's documents ask for."""
+    low, ask = [], []
+    for row in subject.dependency:
+        found = distributions.version_of(inventory, row.distributions) if row.minimum and row.kind == "distribution" else None
+        if found and not distributions.allows(f">={row.minimum}", found[1]):
+            low.append(f"{found[0]} {found[1]} is installed, {subject.name} needs {row.minimum} or later ({row.declared})")
+            ask.append(f"{found[0]}>={row.minimum}")
+    assert not low, listed(low, mend(*ask))
+
+
+# ---- the machine -------------------------------------------------------------------------------------------------------
+
+
+def _gpus(tools):
+    smi = tools["nvidia-smi"]
+    return [line.strip() for line in smi["text"].splitlines() if line.strip()] if smi["exit"] == 0 else []
+
+
+def _command(tools, name, needed_for):
+    """The version of a command; not verifiable where there is none, a failure where it does not run."""
+    tool = tools[name]
+    if not tool["path"]:
+        raise NotVerifiable(f"there is no {name} on PATH: {needed_for}")
+    assert tool["exit"] == 0, f"{tool['path']} does not run (exit status {tool['exit']}): {tool['text'].strip()[:300]}\nmend: install {name} again"
+    version = torch_pairs.version_in(tool["text"])
+    if version is None:
+        raise NotVerifiable(f"{tool['path']} does not tell its version: {tool['text'].strip()[:80]}")
+    return version
+
+
+def test_compiler_is_new_enough(subject, inventory, tools, here):
+    """The C++ compiler can compile an extension for this torch (GCC; Visual C++ on Windows, clang on macOS)."""
+    declared = next((row.minimum for row in subject.dependency if row.kind == "compiler"), "")
+    needed_for = "only compiling detectron2's extension needs one, and recognition works without"
+    if inventory["system"] == "Windows":
+        version = _command(tools, "msvc", needed_for)
+        assert Version(version) >= Version("16"), f"Visual Studio {version} is too old: torch needs 2019 (16) or later\nmend: install the Build Tools for Visual Studio"
+    elif inventory["system"] == "Darwin":
+        _command(tools, "clang", needed_for)
+    else:
+        version = _command(tools, "gcc", needed_for)
+        minimum, source = torch_pairs.gcc_minimum(here["torch"].get("version"), declared)
+        if not minimum:
+            raise NotVerifiable("neither the subject nor torch asks for a compiler")
+        assert Version(version) >= Version(minimum), f"GCC {version} is too old, {minimum} or later is needed ({source})\nmend: install a newer g++ and set CC and CXX to it"
+
+
+def test_nvcc_is_of_torchs_cuda(tools, here):
+    """An nvcc compiles for the CUDA that torch was built for: extensions are refused by torch otherwise."""
+    cuda = here["torch"].get("cuda")
+    if not cuda:
+        raise NotVerifiable("torch is a CPU build or not installed: nothing is compiled for CUDA")
+    if not (here["gpu"]["devices"] or here["gpu"]["libraries"] or _gpus(tools)):
+        raise NotVerifiable("no NVIDIA GPU here: nothing is compiled for CUDA")
+    text = tools["nvcc"]["text"].partition("release ")[2]  # the number after `release`: years of the copyright stand before it
+    version = _command({"nvcc": {**tools["nvcc"], "text": text}}, "nvcc", "only compiling CUDA extensions needs it")
+    mine, torchs = Version(version).release[:2], Version(cuda).release[:2]
+    fits = mine == torchs if torchs < (11, 0) else mine[0] == torchs[0]  # since 11.0 minor versions are compatible
+    assert fits, (
+        f"nvcc is of CUDA {version} ({tools['nvcc']['path']}), torch is built for CUDA {cuda}\n"
+        f"mend: install the CUDA toolkit {cuda} and set CUDA_HOME to it, or install torch for CUDA {version}"
+    )
+    bound, gcc = torch_pairs.toolchains().nvcc_refuses_gcc.get(f"{mine[0]}.{mine[1]}"), torch_pairs.version_in(tools["gcc"]["text"])
+    if bound and gcc and tools["gcc"]["exit"] == 0:
+        assert Version(gcc) < Version(bound), f"nvcc {version} refuses GCC {gcc}: it takes those before {bound}\nmend: install an older g++ and set CC and CXX to it"
+
+
+def test_git_runs(subject, tools):
+    """git is there and runs: the subject is installed from its repository."""
+    _command(tools, "git", "only installing from a repository needs it")
+
+
+def test_ffmpeg_is_new_enough(subject, tools):
+    """An ffmpeg on PATH is at least of the version that the subject's documents ask for."""
+    minimum = next((row.minimum for row in subject.dependency if row.name == "ffmpeg"), "")
+    version = _command(tools, "ffmpeg", "PyAV brings the libraries, only preparing data sets needs the command")
+    assert not minimum or Version(version) >= Version(minimum), f"ffmpeg {version} is too old, {minimum} or later is needed\nmend: install a newer ffmpeg"
+
+
+def test_disk_has_room(here):
+    """The folders for temporary files and for weights can be written and have room."""
+    found = []
+    for row in here["disk"]:
+        if not row["writable"]:
+            found.append(f"{row['path']} ({row['what']}) cannot be written {row.get('error', '')}".rstrip())
+        elif row["free_mb"] < DISK_MB:
+            found.append(f"{row['path']} ({row['what']}) has {row['free_mb']} MB left, {DISK_MB} are needed")
+    assert not found, listed(found, "make room, or name another folder in TMPDIR (HOME for weights)")
+
+
+def test_workers_can_share_memory(here, inventory):
+    """The data loader's workers can hand over their batches: /dev/shm is large enough, where the system has it."""
+    shm = here["shm"]
+    if inventory["system"] != "Linux":
+        return  # Windows and macOS share memory through files that no mount bounds
+    assert shm is not None and shm["writable"], "there is no /dev/shm that can be written: data loaders with workers fail\nmend: mount a tmpfs there, or --opts DATA_LOADER.NUM_WORKERS 0"
+    assert shm["total_mb"] >= SHM_MB, (
+        f"/dev/shm has {shm['total_mb']} MB, workers need about {SHM_MB}: training ends in a bus error\n"
+        "mend: docker run --shm-size=8g (or --ipc=host), or --opts DATA_LOADER.NUM_WORKERS 0"
+    )
+
+
+def test_paths_are_short_enough(here, inventory):
+    """No installed file has a longer path than the system opens (on Windows 259 characters unless long paths are switched on)."""
+    limit = 4095 if here["long_paths"] else PATH_LIMIT.get(inventory["system"], 4095)
+    longest = here["longest"]
+    assert longest["length"] <= limit, (
+        f"{longest['path']} has {longest['length']} characters, and this system opens {limit}\n"
+        "mend: make the environment in a shorter folder, or switch long paths on (as administrator): "
+        "reg add HKLM\\SYSTEM\\CurrentControlSet\\Control\\FileSystem /v LongPathsEnabled /t REG_DWORD /d 1 /f"
+    )

@@ -1,7 +1,7 @@
 """Judges what is installed by its metadata alone: `pip check` for any target, without pip, without importing anything there.
 
 Called by the checks of the rung environment, on the inventory (probes/inventory.py) and on the facts of probes/environment.py.
-Markers are evaluated with the target's values. Runs on the host; imports packaging, data and layout.
+Markers are evaluated with the target's values. Runs on the host; imports packaging and the models.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from . import layout
+from .cell import Cell
 from .data import Row, load
+from .matrix import Stack
 
 Facts = Mapping[str, Any]
 #: What conda calls a distribution that the index calls otherwise.
@@ -40,11 +42,20 @@ class Junk(Row):
     reason: str
 
 
+class Instead(Row):
+    """A required name that no index has, and what to install in its place."""
+
+    requirement: str
+    install: str
+    reason: str
+
+
 class Requirements(Row):
     """matrices/requirements.toml."""
 
     unneeded: list[Unneeded]
     junk: list[Junk]
+    instead: list[Instead]
 
     @property
     def junk_names(self) -> set[str]:
@@ -86,12 +97,16 @@ def allows(specifier: SpecifierSet | str, version: str) -> bool:
         return not str(wanted)
 
 
-def unmet(inventory: Facts, markers: dict[str, str]) -> list[tuple[str, str]]:
-    """[(sentence, requirement to install)]: what an installed distribution requires and what is not there, or not of that version.
+def unmet(inventory: Facts, facts: Facts) -> list[tuple[str, str]]:
+    """[(sentence, what to install)]: what an installed distribution requires and what is not there, or not of that version.
 
-    Extras count as soon as anybody asks for them (`moviepy[optional]`), and are followed through.
+    Extras count as soon as anybody asks for them (`moviepy[optional]`), and are followed through. A package of that name that lies
+    there without a record (a copied folder, a stand-in) counts as there: its version cannot be told.
     """
-    there, waived = installed(inventory), {(canonicalize_name(r.by), canonicalize_name(r.requirement)) for r in allowances().unneeded}
+    there, markers = installed(inventory), facts["markers"]
+    waived = {(canonicalize_name(row.by), canonicalize_name(row.requirement)) for row in allowances().unneeded}
+    instead = {canonicalize_name(row.requirement): row.install for row in allowances().instead}
+    unrecorded = {name.lower() for place in facts["entries"] for name, kind in place["offers"].items() if kind != "namespace"}
     queue: list[tuple[str, str]] = [(name, "") for name in there]
     done, found = set(queue), []
     while queue:
@@ -103,11 +118,12 @@ def unmet(inventory: Facts, markers: dict[str, str]) -> list[tuple[str, str]]:
             shown = f"{requirement.name}{requirement.specifier}"
             asker = f"{there[name]['name']} {there[name]['version']}"
             if wanted not in there:
-                if (name, wanted) not in waived:
-                    found.append((f"{asker} requires {shown}, which is not installed", shown))
+                if (name, wanted) not in waived and instead.get(wanted) not in there and wanted.replace("-", "_") not in unrecorded:
+                    found.append((f"{asker} requires {shown}, which is not installed", instead.get(wanted, shown)))
                 continue
             if not allows(requirement.specifier, there[wanted]["version"]):
-                found.append((f"{asker} requires {shown}, but {there[wanted]['name']} {there[wanted]['version']} is installed", shown))
+                sentence = f"{asker} requires {shown}, but {there[wanted]['name']} {there[wanted]['version']} is installed"
+                found.append((sentence, instead.get(wanted, shown)))
             for one in requirement.extras:
                 if (wanted, one) not in done:
                     done.add((wanted, one))
@@ -180,7 +196,26 @@ def mixed_ownership(inventory: Facts, conda: Mapping[str, str] | None) -> list[s
     for name, version in sorted(conda.items()):
         facts = there.get(canonicalize_name(CONDA_NAMES.get(name, name)))
         if facts and facts["installer"] in ("pip", "uv"):
-            found.append(f"{facts['name']}: conda has {name} {version} on record, {facts['installer']} installed {facts['version']} over it")
+            found.append(
+                f"{facts['name']}: conda has {name} {version} on record, {facts['installer']} installed {facts['version']} over it"
+            )
+    return found
+
+
+def broken_pins(inventory: Facts, cell: Cell, stack: Stack) -> list[str]:
+    """Sentences on what is installed where the cell's stack pins something else."""
+    wheels, torch = stack.wheels_of(cell), stack.torch
+    local = wheels.local if wheels else ""
+    trio = {"torch": torch.version, "torchvision": torch.torchvision, "torchaudio": torch.torchaudio}
+    pins = {name: (f"=={version}{local}", "the stack's torch") for name, version in trio.items() if version}
+    pins |= {pin.name: (pin.spec, pin.reason) for pin in stack.pin if cell.matches(dict(pin.when))}
+    found = []
+    for name, (spec, reason) in pins.items():
+        seen = version_of(inventory, [name])
+        if seen and not allows(spec, seen[1]):
+            found.append(f"{name} {seen[1]} is installed, where {stack.name} pins {name}{spec} ({reason}): a later step replaced it")
+        elif not seen and name in ("torch", "torchvision"):
+            found.append(f"{name} is not installed, where {stack.name} pins {name}{spec}")
     return found
 
 

@@ -1,6 +1,6 @@
 """Finds the Python of a cell on this machine and hands it on by path; downloads nothing. Runs on the host.
 
-nox and uv look on PATH and in their own folders only; findpython also knows pyenv, asdf, rye, uv, conda and the Windows registry.
+nox and uv look on PATH and in their own folders only; findpython also knows pyenv, asdf, rye, uv and the Windows registry.
 """
 
 from __future__ import annotations
@@ -17,16 +17,30 @@ from .errors import NotVerifiable
 @cache
 def find(version: str) -> Path:
     """The newest final CPython `3.8` (or `3.8.18`) of this machine; raises NotVerifiable where there is none."""
-    parts = [int(part) for part in version.split(".")]
-    found = findpython.find(*parts, pre=False, implementation="cpython")
+    major, minor, patch = (*(int(part) for part in version.split(".")), None)[:3]
+    wanted = f"python{'.'.join(version.split('.')[:2])}"
+    # Asking every interpreter for its version takes seconds; those whose name already says it are asked first.
+    named = [found for found in _candidates() if found.executable.name.removesuffix(".exe") == wanted]
+    fitting = [found for found in named if found.is_valid() and found.matches(major, minor, patch, pre=False, implementation="cpython")]
+    found = max(fitting, key=lambda found: found.version) if fitting else _slowly(major, minor, patch)
     if found is None:
         raise NotVerifiable(
             f"no Python {version} on this machine",
-            where="PATH, pyenv, asdf, uv, conda, the Windows registry",
+            where="PATH (an active conda environment is on it), pyenv, asdf, rye, uv, the Windows registry",
             cause="the cell needs an interpreter that is not installed; nothing is downloaded unasked",
             next=f"install it, for example: uv python install {version}   or   pyenv install {version}",
         )
     return Path(found.executable)
+
+
+def _slowly(major: int | None, minor: int | None, patch: int | None) -> findpython.PythonVersion | None:
+    return findpython.find(major, minor, patch, pre=False, implementation="cpython")
+
+
+def _candidates() -> list[findpython.PythonVersion]:
+    """Every interpreter that any provider of findpython knows of, none of them started yet; pyenv's shims lead to others of the list."""
+    providers = findpython.Finder().setup_providers()
+    return [found for provider in providers for found in provider.find_pythons() if "shims" not in found.executable.parts]
 
 
 @cache

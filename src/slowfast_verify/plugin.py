@@ -135,6 +135,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.longrepr = None
     elif result.outcome == "passed unexpectedly":
         report.outcome, report.longrepr = "failed", f"expected to fail for {result.knowledge}, and passed: take the expectation out"
+    elif result.outcome == "not verified" and report.failed:  # NotVerifiable was raised: neither red nor green
+        report.outcome, report.longrepr = "skipped", (str(item.path), item.location[1] or 0, result.reason or "")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

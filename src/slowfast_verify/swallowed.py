@@ -47,10 +47,9 @@ def hidden(observation: Observation) -> list[str]:
     """A sentence for each failure that this import hides; an import that fails openly hides nothing."""
     if observation.facts is None:
         return []
-    found = [
-        f"line {row['line']} ({row['statement']}) fails and is caught there: {row['error']}" for row in observation.facts.get("hidden") or []
-    ]
-    said = [*observation.stderr_tail.splitlines(), *(line for text in observation.facts.get("warnings") or [] for line in text.splitlines())]
+    facts = observation.facts
+    found = [f"line {row['line']} ({row['statement']}) fails and is caught there: {row['error']}" for row in facts.get("hidden", [])]
+    said = [line for text in (observation.stderr_tail, *facts.get("warnings", [])) for line in text.splitlines()]
     for line in dict.fromkeys(line.strip() for line in said):
         sign = next((sign for sign in signs() if re.search(sign.text, line)), None)
         if sign:

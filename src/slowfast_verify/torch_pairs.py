@@ -6,7 +6,9 @@ Called by the checks of the rung environment. Runs on the host; imports packagin
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -14,6 +16,8 @@ from packaging.version import Version
 
 from . import layout
 from .data import Row, load
+
+Facts = Mapping[str, Any]
 
 
 class Pair(Row):
@@ -111,10 +115,25 @@ def cuda_of_local(version: str) -> str | None:
     return found.group(1) if found else None
 
 
+def of_one_build(torch: Facts, vision: Facts) -> bool | None:
+    """Whether torch and torchvision are built alike: by the local part of their versions, or by the CUDA code in torchvision's operators.
+
+    None where neither tells: torchvision has no operators to look into.
+    """
+    builds = [cuda_of_local(row["version"]) for row in (torch, vision)]
+    if None not in builds and builds[0] != builds[1]:
+        return False
+    if vision["cuda_code"] is None or torch.get("hip"):
+        return None if None in builds else True
+    return bool(vision["cuda_code"]) == bool(torch["cuda"])
+
+
 def gcc_minimum(torch: str | None, declared: str) -> tuple[str, str]:
     """(lowest GCC, who says so): the subject's own bound, or torch's where that is higher."""
     for row in toolchains().gcc if torch else []:
-        if SpecifierSet(row.torch).contains(Version(public(torch or "")), prereleases=True) and Version(row.minimum) > Version(declared or "0"):
+        if SpecifierSet(row.torch).contains(Version(public(torch or "")), prereleases=True) and Version(row.minimum) > Version(
+            declared or "0"
+        ):
             return row.minimum, f"torch {torch}: {row.source}"
     return declared, "the subject"
 

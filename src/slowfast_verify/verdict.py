@@ -170,7 +170,7 @@ class Verdicts:
             )
             text = o.text
         else:
-            failure = FailureDetail(how="judged", type=type(error).__name__, message=str(error))
+            failure = FailureDetail(how="judged", type=type(error).__name__, message=str(error).partition("\nassert ")[0])
             text = "\n".join([str(error), *(o.stderr_tail for o in seen)])
         known = knowledge.diagnose(knowledge.Failure(type=failure.type, message=failure.message, text=text, signal=failure.signal))
         rows = [row for row in self.expectations if row.concerns(self.cell, check) and row.cause == known]

@@ -55,8 +55,9 @@ def test_roi_align(aligner, facts):
 
 def test_numpy_bridge(facts):
     """An array becomes a tensor and an array again: a torch built for NumPy 1 beside NumPy 2 imports and fails here."""
-    bridge = facts("torch_build")["bridge"]
-    assert "error" not in bridge, f"torch {facts('torch_build')['version']} and numpy {bridge['numpy']} do not understand each other: {bridge['error']}"
+    build = facts("torch_build")
+    bridge = build["bridge"]
+    assert "error" not in bridge, f"torch {build['version']} and numpy {bridge['numpy']} do not go together: {bridge['error']}"
     assert bridge["back"] == [[0, 2, 4], [6, 8, 10]], f"the numbers came back changed: {bridge['back']}"
 
 
@@ -65,7 +66,7 @@ def test_gpu_is_usable(facts):
     build = gpu(facts("torch_build"))
     driver = build["driver"]
     assert driver["status"] == 0, (
-        f"the NVIDIA driver refuses to start (cuInit says {driver['status']}); 803 means that its parts are of two versions: restart the machine"
+        f"the NVIDIA driver refuses to start: cuInit says {driver['status']} (803: its parts are of two versions, restart the machine)"
     )
     assert build["cuda_usable"], (
         f"torch {build['version']} (CUDA {build['cuda_build']}) cannot use the GPU; the driver serves CUDA up to "
@@ -79,7 +80,8 @@ def test_driver_is_new_enough(facts):
     major, minor = (int(part) for part in build["cuda_build"].split(".")[:2])
     served = divmod(build["driver"]["cuda"] // 10, 100)
     enough = served[0] >= major if major >= 11 else served >= (major, minor)
-    assert enough, f"the driver serves CUDA up to {served[0]}.{served[1]} and torch was built for {build['cuda_build']}: a newer driver, or an older torch"
+    text = f"the driver serves CUDA up to {served[0]}.{served[1]} and torch was built for {build['cuda_build']}"
+    assert enough, f"{text}: a newer driver, or an older torch"
 
 
 def test_arch_list_covers_the_gpu(facts):
@@ -112,6 +114,6 @@ def test_conv3d_on_the_gpu(facts):
 
 
 def test_roi_align_on_the_gpu(facts):
-    """Torchvision's RoIAlign kernel runs on the GPU and gives the stored numbers: a CPU build of torchvision beside a CUDA torch has none."""
+    """Torchvision's RoIAlign kernel runs on the GPU and gives the stored numbers: a CPU build of torchvision has none."""
     usable(facts("torch_build"))
     near("RoIAlign on the GPU", facts("gpu:roi_align")["deviation"], REFERENCE["conv3d"]["tolerance_tf32"])

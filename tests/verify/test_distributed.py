@@ -65,8 +65,10 @@ def test_ddp_step(method, facts):
     """
     for rank, told in enumerate(met(facts, method)):
         ddp = told["ddp"]
-        assert ddp["output"] == pytest.approx([2.5 if rank == 0 else 4.0] * 2), f"rank {rank} did not start from rank 0's weights: {ddp['output']}"
-        assert ddp["weight"] == pytest.approx([0.2] * 6), f"rank {rank} ends with the weights {ddp['weight']}, not 0.2: its gradients were not averaged"
+        wanted = pytest.approx([2.5 if rank == 0 else 4.0] * 2)
+        assert ddp["output"] == wanted, f"rank {rank} did not start from rank 0's weights: its output is {ddp['output']}"
+        averaged = f"rank {rank} ends with the weights {ddp['weight']}, not 0.2: its gradients were not averaged"
+        assert ddp["weight"] == pytest.approx([0.2] * 6), averaged
         assert ddp["bias"] == pytest.approx([0.8] * 2), f"rank {rank} ends with the bias {ddp['bias']}, not 0.8"
 
 
@@ -76,7 +78,8 @@ def test_helper_over_gloo(distributed_function, facts):
         assert "error" not in told, f"slowfast.utils.distributed on rank {rank}: {told['error']}"
         found = told[distributed_function]
         assert not (isinstance(found, dict) and "error" in found), f"{distributed_function} on rank {rank}: {found['error']}"
-        assert found == HELPERS[distributed_function], f"{distributed_function} gave rank {rank} {found}, not {HELPERS[distributed_function]}"
+        wanted = HELPERS[distributed_function]
+        assert found == wanted, f"{distributed_function} gave rank {rank} {found}, not {wanted}"
 
 
 def test_default_backend_starts(facts, subject):

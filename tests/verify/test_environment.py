@@ -1,6 +1,6 @@
 """Rung environment: what surrounds SlowFast is right, judged without importing anything: it works where torch itself is broken.
 
-The facts are probes/environment.py, probes/tools.py and the inventory. Each failure names the culprit and the one thing that mends it.
+The facts are probes/environment.py, probes/machine.py and the inventory. Each failure names the culprit and the one thing that mends it.
 """
 
 import pytest
@@ -22,8 +22,13 @@ def here(facts):
 
 
 @pytest.fixture
-def tools(facts):
-    return facts("tools")["tools"]
+def machine(facts):
+    return facts("machine")
+
+
+@pytest.fixture
+def tools(machine):
+    return machine["tools"]
 
 
 @pytest.fixture
@@ -70,11 +75,13 @@ def test_subject_is_found(subject, inventory):
 def test_pythonpath_entries_exist(here):
     """Every entry of PYTHONPATH is there."""
     lost = [row["entry"] for row in here["pythonpath"]["entries"] if row["known"] and not row["exists"]]
-    assert not lost, listed([f"PYTHONPATH names {entry}, which does not exist" for entry in lost], "take it out of PYTHONPATH, or mend its spelling")
+    assert not lost, listed(
+        [f"PYTHONPATH names {entry}, which does not exist" for entry in lost], "take it out of PYTHONPATH, or mend its spelling"
+    )
 
 
 def test_pythonpath_is_not_inside_a_package(here):
-    """No entry of PYTHONPATH is a package itself: that exposes its parts (datasets, models, utils) as top-level names and not the package."""
+    """No entry of PYTHONPATH is a package itself: that makes its parts (datasets, models, utils) top-level names, and not the package."""
     inner = [row for row in here["pythonpath"]["entries"] if row["package"]]
     parents = [row["path"].replace("\\", "/").rstrip("/").rpartition("/")[0] for row in inner]
     assert not inner, listed(
@@ -87,7 +94,8 @@ def test_pythonpath_is_spelt_right(here):
     """No variable looks like PYTHONPATH and is read by nobody (PTYTHONPATH, PYTHON_PATH)."""
     wrong = search_path.misspelt(here["variables"])
     assert not wrong, listed(
-        [f"{name} is set, and no Python reads it" for name in wrong], f"rename it: export PYTHONPATH=\"${wrong[0]}\"; unset {wrong[0]}" if wrong else ""
+        [f"{name} is set, and no Python reads it" for name in wrong],
+        f'rename it: export PYTHONPATH="${wrong[0]}"; unset {wrong[0]}' if wrong else "",
     )
 
 
@@ -103,7 +111,9 @@ def test_nothing_is_shadowed(here, inventory, cell):
 def test_editable_installation_is_used(here, inventory):
     """What is installed in editable form is imported from there, not from a second copy."""
     elsewhere = search_path.misplaced(here, inventory)
-    assert not elsewhere, listed(elsewhere, "take the other copy away (PYTHONPATH, or pip uninstall), or install the one that you mean: pip install -e CHECKOUT")
+    assert not elsewhere, listed(
+        elsewhere, "take the other copy away (PYTHONPATH, or pip uninstall), or install the one that you mean: pip install -e CHECKOUT"
+    )
 
 
 # ---- who installed what ------------------------------------------------------------------------------------------------
@@ -121,7 +131,9 @@ def test_installer_is_the_cells(cell, inventory):
 def test_conda_and_pip_own_nothing_together(here, inventory, mend):
     """No distribution is on conda's records and installed over by pip or uv: the next conda update mixes their files."""
     mixed = distributions.mixed_ownership(inventory, here["conda"])
-    assert not mixed, listed(mixed, "pip uninstall the distribution, then conda install --force-reinstall it (or keep it out of conda's environment file)")
+    assert not mixed, listed(
+        mixed, "pip uninstall the distribution, then conda install --force-reinstall it (or keep it out of conda's environment file)"
+    )
 
 
 def test_no_distribution_is_there_twice(here, inventory, mend):
@@ -135,7 +147,10 @@ def test_no_two_distributions_own_one_import(here, inventory, mend):
     junk = distributions.allowances().junk_names
     names = {row["path"]: f"{row['name']} {row['version']}" for row in inventory["distributions"].values()}
     torn = [row for row in here["shared"] if row["differ"] and set(row["names"]) - junk and all(path in names for path in row["owners"])]
-    found = [f"{' and '.join(names[p] for p in row['owners'])} both own {', '.join(sorted(set(row['names']) - junk))} (e.g. {row['file']})" for row in torn]
+    found = [
+        f"{' and '.join(names[p] for p in row['owners'])} both own {', '.join(sorted(set(row['names']) - junk))} (e.g. {row['file']})"
+        for row in torn
+    ]
     extra = [names[row["owners"][-1]].partition(" ")[0] for row in torn]
     keep = [names[row["owners"][0]].partition(" ")[0] for row in torn]
     mending = f"pip uninstall {' '.join(extra)}, then {mend('--force-reinstall', '--no-deps', *keep)}"
@@ -146,13 +161,17 @@ def test_no_distribution_has_lost_its_files(here, inventory, mend):
     """What a distribution's record names as its modules is still there: uninstalling its double takes shared files along."""
     names = {row["path"]: row["name"] for row in inventory["distributions"].values()}
     lost = {names[path]: row["lost"] for path, row in here["owned"].items() if row["lost"] and path in names}
-    assert not lost, listed([f"{name} has lost {', '.join(files)}" for name, files in lost.items()], mend("--force-reinstall", "--no-deps", *lost))
+    assert not lost, listed(
+        [f"{name} has lost {', '.join(files)}" for name, files in lost.items()], mend("--force-reinstall", "--no-deps", *lost)
+    )
 
 
 def test_no_installation_was_interrupted(here, inventory):
     """No half-removed folder (~orch) and no unreadable metadata is left of an installation that stopped in the middle."""
     left = [f"{path} is left of an interrupted installation" for path in here["leftovers"]]
-    left += [f"the metadata of {row['name']} cannot be read: {row['broken']}" for row in inventory["distributions"].values() if "broken" in row]
+    left += [
+        f"the metadata of {row['name']} cannot be read: {row['broken']}" for row in inventory["distributions"].values() if "broken" in row
+    ]
     assert not left, listed(left, "delete these folders and install the distribution again, with no Python of this environment running")
 
 
@@ -163,17 +182,7 @@ def test_pins_hold(cell, stack, inventory):
     """What the cell pins is what is there: no later step replaced torch or a pinned dependency."""
     if cell is None:
         raise NotVerifiable("an environment of your own pins nothing")
-    local = stack.wheels_of(cell).local
-    trio = {"torch": stack.torch.version, "torchvision": stack.torch.torchvision, "torchaudio": stack.torch.torchaudio}
-    pins = {name: (f"=={version}{local}", "the stack's torch") for name, version in trio.items() if version}
-    pins |= {pin.name: (pin.spec, pin.reason) for pin in stack.pin if cell.matches(dict(pin.when))}
-    broken = []
-    for name, (spec, reason) in pins.items():
-        found = distributions.version_of(inventory, [name])
-        if found and not distributions.allows(spec, found[1]):
-            broken.append(f"{name} {found[1]} is installed, where {stack.name} pins {name}{spec} ({reason}): a later step replaced it")
-        elif not found and name in ("torch", "torchvision"):
-            broken.append(f"{name} is not installed, where {stack.name} pins {name}{spec}")
+    broken = distributions.broken_pins(inventory, cell, stack)
     assert not broken, listed(broken, f"slowfast-verify climb {cell.id}")
 
 
@@ -199,7 +208,9 @@ def test_torch_and_torchvision_are_a_pair(inventory, mend):
     if verdict is None:
         raise NotVerifiable(f"neither torchvision {vision[1]} nor matrices/torch-pairs.toml says which torch it belongs to")
     mate = torch_pairs.mate_of(torch[1])
-    assert verdict, f"torch {torch[1]} and torchvision {vision[1]} are not a pair: this torch goes with {mate}\nmend: {mend('--no-deps', mate)}"
+    assert verdict, (
+        f"torch {torch[1]} and torchvision {vision[1]} are not a pair: this torch goes with {mate}\nmend: {mend('--no-deps', mate)}"
+    )
 
 
 def test_torch_and_torchvision_are_of_one_build(here, mend):
@@ -207,20 +218,17 @@ def test_torch_and_torchvision_are_of_one_build(here, mend):
     torch, vision = here["torch"], here["torchvision"]
     if not torch.get("version") or not vision.get("version"):
         raise NotVerifiable("torch or torchvision is not installed")
-    builds = [torch_pairs.cuda_of_local(row["version"]) for row in (torch, vision)]
-    apart = None not in builds and builds[0] != builds[1]
-    if not apart and vision["cuda_code"] is None and None in builds:
-        raise NotVerifiable("torchvision has no compiled operators to look into (a build for the CPU alone, or not for this system)")
-    crossed = vision["cuda_code"] is not None and not torch.get("hip") and vision["cuda_code"] != bool(torch["cuda"])
+    alike = torch_pairs.of_one_build(torch, vision)
+    if alike is None:
+        raise NotVerifiable("torchvision has no compiled operators to look into, and its version does not tell its build")
     shown = [f"torch {torch['version']} ({'CUDA ' + torch['cuda'] if torch['cuda'] else 'CPU'})",
              f"torchvision {vision['version']} ({'CUDA' if vision['cuda_code'] else 'CPU'} operators)"]  # fmt: skip
     pair = [f"torch=={torch_pairs.public(torch['version'])}", f"torchvision=={torch_pairs.public(vision['version'])}"]
-    assert not apart and not crossed, (
-        f"{' and '.join(shown)} are not of one build\nmend: both in one command from one index: {mend('--force-reinstall', '--no-deps', *pair)} --index-url INDEX"
-    )
+    mending = f"both in one command from one index: {mend('--force-reinstall', '--no-deps', *pair)} --index-url INDEX"
+    assert alike, f"{' and '.join(shown)} are not of one build\nmend: {mending}"
 
 
-def test_torch_build_fits_the_machine(here, tools, cell):
+def test_torch_build_fits_the_machine(here, machine, cell):
     """Where there is an NVIDIA GPU, torch is a CUDA build; in a cell it is the build that the cell names.
 
     Without a GPU every build fits: a CUDA build runs on the CPU, it is only larger. So this passes on a machine without one.
@@ -229,21 +237,22 @@ def test_torch_build_fits_the_machine(here, tools, cell):
     if not torch.get("version"):
         raise NotVerifiable("torch is not installed")
     if cell is not None and cell.accelerator.startswith("cu"):
-        built = "cu" + (torch["cuda"] or "").replace(".", "")
+        built = "cu" + torch["cuda"].replace(".", "") if torch["cuda"] else "CPU"
         assert built == cell.accelerator, (
-            f"torch {torch['version']} is a {'CPU' if built == 'cu' else built} build, and the cell is {cell.accelerator}\nmend: slowfast-verify climb {cell.id}"
+            f"torch {torch['version']} is a {built} build, and the cell is {cell.accelerator}\nmend: slowfast-verify climb {cell.id}"
         )
     elif cell is None:
-        signs = [*here["gpu"]["devices"], *here["gpu"]["libraries"], *_gpus(tools)]
+        signs = _gpus(machine)
+        version = torch_pairs.public(torch["version"])
         assert not signs or torch["cuda"] or torch.get("hip"), (
             f"this machine has an NVIDIA GPU ({signs[0]}), and torch {torch['version']} is a CPU build: it will not use it\n"
-            f"mend: install the CUDA build of torch {torch_pairs.public(torch['version'])} with its torchvision, by the command that pytorch.org gives for your CUDA"
+            f"mend: install the CUDA build of torch {version} and its torchvision, by the command that pytorch.org gives for your CUDA"
         )
 
 
 def test_requirements_are_met(here, inventory, mend):
     """Whatever an installed distribution requires is installed, in a version that it accepts (`pip check`, without pip)."""
-    unmet = distributions.unmet(inventory, here["markers"])
+    unmet = distributions.unmet(inventory, here)
     assert not unmet, listed([sentence for sentence, _ in unmet], mend(*dict.fromkeys(requirement for _, requirement in unmet)))
 
 
@@ -267,9 +276,10 @@ def test_minimum_versions_hold(subject, inventory, mend):
 # ---- the machine -------------------------------------------------------------------------------------------------------
 
 
-def _gpus(tools):
-    smi = tools["nvidia-smi"]
-    return [line.strip() for line in smi["text"].splitlines() if line.strip()] if smi["exit"] == 0 else []
+def _gpus(machine):
+    smi, gpu = machine["tools"]["nvidia-smi"], machine["gpu"]
+    named = [line.strip() for line in smi["text"].splitlines() if line.strip()] if smi["exit"] == 0 else []
+    return [*named, *gpu["devices"], *gpu["libraries"]]
 
 
 def _command(tools, name, needed_for):
@@ -277,7 +287,9 @@ def _command(tools, name, needed_for):
     tool = tools[name]
     if not tool["path"]:
         raise NotVerifiable(f"there is no {name} on PATH: {needed_for}")
-    assert tool["exit"] == 0, f"{tool['path']} does not run (exit status {tool['exit']}): {tool['text'].strip()[:300]}\nmend: install {name} again"
+    assert tool["exit"] == 0, (
+        f"{tool['path']} does not run (exit status {tool['exit']}): {tool['text'].strip()[:300]}\nmend: install {name} again"
+    )
     version = torch_pairs.version_in(tool["text"])
     if version is None:
         raise NotVerifiable(f"{tool['path']} does not tell its version: {tool['text'].strip()[:80]}")
@@ -290,7 +302,9 @@ def test_compiler_is_new_enough(subject, inventory, tools, here):
     needed_for = "only compiling detectron2's extension needs one, and recognition works without"
     if inventory["system"] == "Windows":
         version = _command(tools, "msvc", needed_for)
-        assert Version(version) >= Version("16"), f"Visual Studio {version} is too old: torch needs 2019 (16) or later\nmend: install the Build Tools for Visual Studio"
+        assert Version(version) >= Version("16"), (
+            f"Visual Studio {version} is too old: torch needs 2019 (16) or later\nmend: install the Build Tools for Visual Studio"
+        )
     elif inventory["system"] == "Darwin":
         _command(tools, "clang", needed_for)
     else:
@@ -298,15 +312,17 @@ def test_compiler_is_new_enough(subject, inventory, tools, here):
         minimum, source = torch_pairs.gcc_minimum(here["torch"].get("version"), declared)
         if not minimum:
             raise NotVerifiable("neither the subject nor torch asks for a compiler")
-        assert Version(version) >= Version(minimum), f"GCC {version} is too old, {minimum} or later is needed ({source})\nmend: install a newer g++ and set CC and CXX to it"
+        assert Version(version) >= Version(minimum), (
+            f"GCC {version} is too old, {minimum} or later is needed ({source})\nmend: install a newer g++ and set CC and CXX to it"
+        )
 
 
-def test_nvcc_is_of_torchs_cuda(tools, here):
+def test_nvcc_is_of_torchs_cuda(machine, tools, here):
     """An nvcc compiles for the CUDA that torch was built for: extensions are refused by torch otherwise."""
     cuda = here["torch"].get("cuda")
     if not cuda:
         raise NotVerifiable("torch is a CPU build or not installed: nothing is compiled for CUDA")
-    if not (here["gpu"]["devices"] or here["gpu"]["libraries"] or _gpus(tools)):
+    if not _gpus(machine):
         raise NotVerifiable("no NVIDIA GPU here: nothing is compiled for CUDA")
     text = tools["nvcc"]["text"].partition("release ")[2]  # the number after `release`: years of the copyright stand before it
     version = _command({"nvcc": {**tools["nvcc"], "text": text}}, "nvcc", "only compiling CUDA extensions needs it")
@@ -318,7 +334,9 @@ def test_nvcc_is_of_torchs_cuda(tools, here):
     )
     bound, gcc = torch_pairs.toolchains().nvcc_refuses_gcc.get(f"{mine[0]}.{mine[1]}"), torch_pairs.version_in(tools["gcc"]["text"])
     if bound and gcc and tools["gcc"]["exit"] == 0:
-        assert Version(gcc) < Version(bound), f"nvcc {version} refuses GCC {gcc}: it takes those before {bound}\nmend: install an older g++ and set CC and CXX to it"
+        assert Version(gcc) < Version(bound), (
+            f"nvcc {version} refuses GCC {gcc}: it takes those before {bound}\nmend: install an older g++ and set CC and CXX to it"
+        )
 
 
 def test_git_runs(subject, tools):
@@ -330,13 +348,15 @@ def test_ffmpeg_is_new_enough(subject, tools):
     """An ffmpeg on PATH is at least of the version that the subject's documents ask for."""
     minimum = next((row.minimum for row in subject.dependency if row.name == "ffmpeg"), "")
     version = _command(tools, "ffmpeg", "PyAV brings the libraries, only preparing data sets needs the command")
-    assert not minimum or Version(version) >= Version(minimum), f"ffmpeg {version} is too old, {minimum} or later is needed\nmend: install a newer ffmpeg"
+    assert not minimum or Version(version) >= Version(minimum), (
+        f"ffmpeg {version} is too old, {minimum} or later is needed\nmend: install a newer ffmpeg"
+    )
 
 
-def test_disk_has_room(here):
+def test_disk_has_room(machine):
     """The folders for temporary files and for weights can be written and have room."""
     found = []
-    for row in here["disk"]:
+    for row in machine["disk"]:
         if not row["writable"]:
             found.append(f"{row['path']} ({row['what']}) cannot be written {row.get('error', '')}".rstrip())
         elif row["free_mb"] < DISK_MB:
@@ -344,21 +364,24 @@ def test_disk_has_room(here):
     assert not found, listed(found, "make room, or name another folder in TMPDIR (HOME for weights)")
 
 
-def test_workers_can_share_memory(here, inventory):
+def test_workers_can_share_memory(machine, inventory):
     """The data loader's workers can hand over their batches: /dev/shm is large enough, where the system has it."""
-    shm = here["shm"]
+    shm = machine["shm"]
     if inventory["system"] != "Linux":
         return  # Windows and macOS share memory through files that no mount bounds
-    assert shm is not None and shm["writable"], "there is no /dev/shm that can be written: data loaders with workers fail\nmend: mount a tmpfs there, or --opts DATA_LOADER.NUM_WORKERS 0"
+    assert shm is not None and shm["writable"], (
+        "there is no /dev/shm that can be written: data loaders with workers fail\n"
+        "mend: mount a tmpfs there, or --opts DATA_LOADER.NUM_WORKERS 0"
+    )
     assert shm["total_mb"] >= SHM_MB, (
         f"/dev/shm has {shm['total_mb']} MB, workers need about {SHM_MB}: training ends in a bus error\n"
         "mend: docker run --shm-size=8g (or --ipc=host), or --opts DATA_LOADER.NUM_WORKERS 0"
     )
 
 
-def test_paths_are_short_enough(here, inventory):
+def test_paths_are_short_enough(here, machine, inventory):
     """No installed file has a longer path than the system opens (on Windows 259 characters unless long paths are switched on)."""
-    limit = 4095 if here["long_paths"] else PATH_LIMIT.get(inventory["system"], 4095)
+    limit = 4095 if machine["long_paths"] else PATH_LIMIT.get(inventory["system"], 4095)
     longest = here["longest"]
     assert longest["length"] <= limit, (
         f"{longest['path']} has {longest['length']} characters, and this system opens {limit}\n"

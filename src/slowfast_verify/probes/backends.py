@@ -1,4 +1,5 @@
 """Which backends of torch.distributed are compiled in, and which of them really start here: being available proves nothing."""
+
 import os
 
 
@@ -7,17 +8,19 @@ def compiled(dist):
     found = {}
     for name in ("gloo", "nccl", "mpi"):
         asked = getattr(dist, "is_%s_available" % name, None)
-        found[name] = bool(asked()) if asked else hasattr(dist, "ProcessGroup" + name.upper()) or hasattr(dist, "ProcessGroup" + name.title())
+        found[name] = (
+            bool(asked()) if asked else hasattr(dist, "ProcessGroup" + name.upper()) or hasattr(dist, "ProcessGroup" + name.title())
+        )
     return found
 
 
 def start(torch, dist, backend, number):
     """Start a group of one and sum over it: {started, sum} or {error}. With NCCL the sum needs the GPU to work."""
     import datetime
+
     meeting = os.path.join(os.getcwd(), "alone-%d" % number).replace(os.sep, "/").lstrip("/")
     try:
-        dist.init_process_group(
-            backend, init_method="file:///" + meeting, rank=0, world_size=1, timeout=datetime.timedelta(seconds=30))
+        dist.init_process_group(backend, init_method="file:///" + meeting, rank=0, world_size=1, timeout=datetime.timedelta(seconds=30))
         tensor = torch.ones(2, device="cuda:0" if backend == "nccl" else "cpu")
         dist.all_reduce(tensor)
         return {"started": True, "sum": tensor.tolist()}
@@ -31,6 +34,7 @@ def start(torch, dist, backend, number):
 def default_of(module):
     """The backend that the subject's config asks for unless told otherwise."""
     import importlib
+
     return importlib.import_module(module).get_cfg().DIST_BACKEND
 
 
@@ -39,6 +43,7 @@ def probe(step, defaults="", opts=None, fallback="gloo"):
     step("import torch.distributed")
     import torch
     import torch.distributed as dist
+
     facts = {"wanted": "nccl", "override": (opts or {}).get("DIST_BACKEND"), "started": {}, "compiled": {}, "nccl_version": None}
     if not dist.is_available():
         return facts

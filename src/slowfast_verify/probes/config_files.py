@@ -3,7 +3,9 @@
 Runs in the target; PyYAML is imported when the first file is read, the subject's defaults when the first is merged. `scan` alone
 needs neither torch nor the subject. A finding is {kind, file, line, column, text}: text is a sentence, file and line say where.
 """
+
 import glob
+import locale
 import os
 import re
 
@@ -12,97 +14,92 @@ NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
 
 
 class Leaf(object):
-    """One value of a file: its dotted key, its value as SlowFast's loader reads it, and where it and its sections stand."""
+    """One value of a file: its dotted key, its value as SlowFast's loader reads it, and where its sections and it stand."""
 
-    def __init__(self, key, value, file, marks):
-        self.key, self.value, self.file, self.marks = key, value, file, marks
-        self.line, self.column = marks[-1]
-
-
-def finding(kind, file, line, column, text):
-    return {"kind": kind, "file": file, "line": line, "column": column, "text": text}
+    def __init__(self, key, value, places):
+        self.key, self.value, self.places, self.at = key, value, places, places[-1]
 
 
-def loaders():
-    """(fast, plain): libyaml's where there is one, and the one whose messages people see in a traceback."""
-    import yaml
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader), yaml.SafeLoader
+def finding(kind, at, text):
+    return {"kind": kind, "file": at[0], "line": at[1], "column": at[2], "text": text}
 
 
 def read(path):
-    """(bytes, text, findings): decoded as UTF-8; what an editor may have left behind is noted."""
+    """(text, findings): decoded as UTF-8, None where that fails; what an editor or another system may have left behind is noted."""
     with open(path, "rb") as handle:
         data = handle.read()
     notes = []
     if data[:3] == b"\xef\xbb\xbf":
-        notes.append(finding("bom", path, 1, 1, "the file begins with a byte order mark"))
+        notes.append(finding("bom", (path, 1, 1), "the file begins with a byte order mark"))
     if b"\r\n" in data:
-        notes.append(finding("crlf", path, 1 + data[: data.index(b"\r\n")].count(b"\n"), None, "the lines end in CRLF"))
+        notes.append(finding("crlf", (path, 1 + data[: data.index(b"\r\n")].count(b"\n"), None), "the lines end in CRLF"))
     try:
-        return data, data.decode("utf-8-sig"), notes
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = 1 + data[: error.start].count(b"\n")
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        notes.append(finding("encoding", path, line, column,
-                             "byte 0x%02X is not UTF-8: the file was saved in another encoding" % ord(data[error.start:error.start + 1])))
-        return data, None, notes
-
-
-def as_the_loader_reads(path):
-    """The text as open(path) gives it, which is how fvcore opens a config: in the encoding of the locale."""
+        at = (path, 1 + data[: error.start].count(b"\n"), error.start - data.rfind(b"\n", 0, error.start))
+        wrong = ord(data[error.start : error.start + 1])
+        return None, notes + [finding("encoding", at, "byte 0x%02X is not UTF-8: the file was saved in another encoding" % wrong)]
     try:
-        with open(path) as handle:
-            return handle.read()
+        with open(path) as handle:  # the way fvcore opens a config: in the encoding of the locale
+            loaded = handle.read()
     except UnicodeDecodeError:
-        return None
+        loaded = ""
+    if loaded.lstrip("\ufeff") != text.replace("\r\n", "\n").replace("\r", "\n"):
+        told = "the encoding of this machine, %s, makes another text of the file than UTF-8: set PYTHONUTF8=1, or write ASCII"
+        notes.append(finding("locale", (path, None, None), told % locale.getpreferredencoding(False)))
+    return text, notes
 
 
 def compose(path, text):
     """(root node, finding): the syntax tree, or the one place where it stops being YAML."""
     import yaml
-    fast, plain = loaders()
+
     try:
-        return yaml.compose(text, Loader=fast), None
+        return yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), None
     except yaml.YAMLError:
         pass
     try:
-        return yaml.compose(text, Loader=plain), None
+        return yaml.compose(text, Loader=yaml.SafeLoader), None  # slower, and its words are those of the tracebacks that people see
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         if mark is None:
-            return None, finding("syntax", path, None, None, "not YAML: %s" % problem)
-        line, column = mark.line + 1, mark.column + 1
+            return None, finding("syntax", (path, None, None), "not YAML: %s" % problem)
         lines = text.splitlines()
         row = lines[mark.line] if mark.line < len(lines) else ""
         indent = row[: len(row) - len(row.lstrip())]
         if "\t" in indent or "'\\t'" in problem:
-            column = (indent.index("\t") if "\t" in indent else mark.column) + 1
-            return None, finding("tab", path, line, column, "a tab stands where YAML allows blanks only (%s)" % problem)
-        return None, finding("syntax", path, line, column, "not YAML: %s" % problem)
+            column = indent.index("\t") if "\t" in indent else mark.column
+            return None, finding("tab", (path, mark.line + 1, column + 1), "a tab stands where YAML allows blanks only (%s)" % problem)
+        return None, finding("syntax", (path, mark.line + 1, mark.column + 1), "not YAML: %s" % problem)
 
 
-def leaves(path, node, plain, keys=(), marks=()):
+def leaves(path, node, keys=(), places=(), above=()):
     """Every value below a mapping: (leaves, findings of keys that stand twice in one mapping)."""
     import yaml
-    found, twice, seen = [], [], {}
-    for key_node, value_node in node.value:
-        name = getattr(key_node, "value", None)
-        name = name if isinstance(name, str) else str(name)
-        dotted = ".".join(keys + (name,))
-        line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
+
+    found, odd, seen = [], [], {}
+    for key_node, value_node in node.value if node not in above else []:  # an alias may lead back to what it stands in
+        name = key_node.value if isinstance(key_node.value, str) else str(key_node.value)
+        at = (path, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        inside = (keys, places) if key_node.tag == "tag:yaml.org,2002:merge" else (keys + (name,), places + (at,))
+        dotted = ".".join(inside[0])
         if name in seen:
-            twice.append(finding("duplicate", path, line, column,
-                                 "the key %s stands here and in line %d: the last one wins and the first is lost without a word" % (dotted, seen[name])))
-        seen[name] = line
+            lost = "the key %s stands here and in line %d: the last one wins and the first is lost without a word" % (dotted, seen[name])
+            odd.append(finding("duplicate", at, lost))
+        seen[name] = at[1]
         if isinstance(value_node, yaml.MappingNode) and value_node.value:
-            below, more = leaves(path, value_node, plain, keys + (name,), marks + ((line, column),))
+            below, more = leaves(path, value_node, inside[0], inside[1], above + (node,))
             found += below
-            twice += more
-        else:
-            loader = plain("")
-            found.append(Leaf(dotted, loader.construct_object(value_node, deep=True), path, marks + ((line, column),)))
-    return found, twice
+            odd += more
+            continue
+        try:
+            found.append(Leaf(dotted, yaml.SafeLoader("").construct_object(value_node, deep=True), places + (at,)))
+        except (yaml.YAMLError, ValueError) as error:
+            odd.append(
+                finding("syntax", at, "%s has a value that YAML cannot make: %s" % (dotted, getattr(error, "problem", None) or error))
+            )
+    return found, odd
 
 
 def texts_like_numbers(value):
@@ -112,51 +109,40 @@ def texts_like_numbers(value):
     return [text for item in value for text in texts_like_numbers(item)] if isinstance(value, (list, tuple)) else []
 
 
-def scan(path, seen=()):
-    """(leaves, findings) of a file and of those that it names as _BASE_; the file's own leaves come last, as they win."""
-    found, findings = [], []
-    try:
-        data, text, notes = read(path)
-    except (OSError, IOError) as error:
-        return [], [finding("missing", path, None, None, "cannot be read: %s" % (error.strerror or error))]
-    findings += notes
-    if text is None:
-        return [], findings
-    loaded = as_the_loader_reads(path)
-    if loaded is None or loaded.lstrip(u"\ufeff") != text.replace("\r\n", "\n"):
-        import locale
-        findings.append(finding("locale", path, None, None, "the encoding of this machine (%s) reads the file as another text than UTF-8: "
-                                "set PYTHONUTF8=1 or write it in ASCII" % locale.getpreferredencoding(False)))
-    root, problem = compose(path, text)
-    if problem:
-        return [], findings + [problem]
-    if root is None or not hasattr(root, "value") or root.tag != "tag:yaml.org,2002:map":
-        return [], findings + [finding("syntax", path, 1, 1, "the file holds no keys")]
-    own, twice = leaves(path, root, loaders()[1])
-    findings += twice
-    for leaf in own:
-        if leaf.key == "_BASE_":
-            for base in leaf.value if isinstance(leaf.value, list) else [leaf.value]:
-                place = os.path.join(os.path.dirname(path), os.path.expanduser(str(base)))
-                if place in seen or place == path:
-                    findings.append(finding("base", path, leaf.line, leaf.column, "_BASE_ leads back to %s" % base))
-                    continue
-                below, more = scan(place, tuple(seen) + (path,))
-                found += below
-                findings += more
-            continue
-        found.append(leaf)
-        if not isinstance(leaf.value, str):
-            for text in texts_like_numbers(leaf.value):
-                findings.append(finding("number", path, leaf.line, leaf.column, "%s holds the text '%s', not a number: "
-                                        "inside a list YAML wants a dot and a sign in the exponent, %s" % (leaf.key, text, dotted_number(text))))
-    return found, findings
-
-
 def dotted_number(text):
     """1e-7 as YAML 1.1 wants it: 1.0e-7."""
     head, tail = re.split("[eE]", text)
     return "%s%se%s%s" % (head, "" if "." in head else ".0", "" if tail[0] in "+-" else "+", tail)
+
+
+def scan(path, above=()):
+    """(leaves, findings) of a file and of those that it names as _BASE_; the file's own leaves come last, as they win."""
+    try:
+        text, findings = read(path)
+    except (OSError, IOError) as error:
+        return [], [finding("missing", (path, None, None), "cannot be read: %s" % (error.strerror or error))]
+    if text is None:
+        return [], findings
+    root, problem = compose(path, text)
+    if problem:
+        return [], findings + [problem]
+    if root is None or root.tag != "tag:yaml.org,2002:map":
+        return [], findings + [finding("syntax", (path, 1, 1), "the file holds no keys")]
+    found, (own, twice) = [], leaves(path, root)
+    findings = findings + twice
+    for base in [base for leaf in own if leaf.key == "_BASE_" for base in (leaf.value if isinstance(leaf.value, list) else [leaf.value])]:
+        place = os.path.join(os.path.dirname(path), os.path.expanduser(str(base)))
+        if place == path or place in above:
+            findings.append(finding("base", (path, None, None), "_BASE_ leads back to %s" % base))
+            continue
+        below, more = scan(place, above + (path,))
+        found += below
+        findings += more
+    for leaf in own:
+        for text in texts_like_numbers(leaf.value) if isinstance(leaf.value, list) else []:
+            told = "%s holds the text '%s', not a number: YAML wants a dot and a sign, %s, and nothing mends it inside a list"
+            findings.append(finding("number", leaf.at, told % (leaf.key, text, dotted_number(text))))
+    return found + [leaf for leaf in own if leaf.key != "_BASE_"], findings
 
 
 def all_keys(node, keys=()):
@@ -172,6 +158,7 @@ def all_keys(node, keys=()):
 def nearest(key, known):
     """The known key that was probably meant: the same word in another section, a longer or a similar one; '' when there is none."""
     import difflib
+
     section, _, name = key.rpartition(".")
     inside = [other for other in known if other.rpartition(".")[0] == section]
     longer = [other for other in inside if other.rpartition(".")[2].startswith(name)]
@@ -180,28 +167,45 @@ def nearest(key, known):
     return close[0] if close else ""
 
 
+def value_of(node, parts):
+    for part in parts:
+        node = node[part]
+    return node
+
+
+def wrong_type(leaf, default, error):
+    """What the value is, what it should be, and how to write it if that is plain."""
+    value = leaf.value
+    if isinstance(default, dict):
+        given = "nothing" if value is None else "one value"
+        return "%s is a section and is given %s: are its keys indented below it?" % (leaf.key, given)
+    if value is None or not isinstance(error, ValueError):
+        return "%s cannot be %r: %s: %s" % (leaf.key, value, type(error).__name__, error)
+    kinds = (leaf.key, value, type(value).__name__, default, type(default).__name__)
+    plain = isinstance(default, float) and type(value) is int
+    return "%s is %r (%s), and must be of the type of its default, %r (%s)" % kinds + (": write %r" % float(value) if plain else "")
+
+
 def judge(found, cfg):
     """Findings of unknown keys and of wrong types: each value alone is put to the subject's own config, so its rules decide."""
-    findings, known = [], all_keys(cfg)
-    table, told = set(known), set()
+    findings, known, told = [], all_keys(cfg), set()
+    table = set(known)
     for leaf in found:
+        parts = leaf.key.split(".")
         if leaf.key in table:
+            default = value_of(cfg, parts)
             try:
                 cfg.merge_from_list([leaf.key, leaf.value])
             except Exception as error:
-                findings.append(finding("type", leaf.file, leaf.line, leaf.column,
-                                        "%s has a value of the wrong type: %s: %s" % (leaf.key, type(error).__name__, error)))
+                findings.append(finding("type", leaf.at, wrong_type(leaf, default, error)))
             continue
-        parts = leaf.key.split(".")
         depth = next(size for size in range(len(parts)) if ".".join(parts[: size + 1]) not in table)
         first = ".".join(parts[: depth + 1])
-        if first in told:
-            continue
+        if first not in told:
+            near = nearest(first, known)
+            text = "the config has no key %s%s" % (first, "; the nearest is %s" % near if near else "")
+            findings.append(finding("unknown", leaf.places[depth], text))
         told.add(first)
-        near = nearest(first, known)
-        line, column = leaf.marks[depth]
-        findings.append(finding("unknown", leaf.file, line, column,
-                                "the config has no key %s%s" % (first, "; the nearest is %s" % near if near else "")))
     return findings
 
 
@@ -209,16 +213,15 @@ def pointed(found, paths, folders):
     """Findings of files and folders that the values of `paths` {key: what it is} name and that are not there."""
     findings = []
     last = dict((leaf.key, leaf) for leaf in found)
-    for key in sorted(paths):
-        leaf = last.get(key)
-        value = leaf.value if leaf else None
+    for key in sorted(set(paths) & set(last)):
+        value = last[key].value
         if not isinstance(value, str) or not value.strip() or "://" in value:
             continue
         place = os.path.expanduser(value)
         tried = [place] if os.path.isabs(place) else [os.path.join(folder, place) for folder in folders]
         if not any(os.path.exists(path) for path in tried):
-            findings.append(finding("path", leaf.file, leaf.line, leaf.column,
-                                    "%s (%s) names %s, and there is no %s" % (key, paths[key], value, " and no ".join(tried))))
+            text = "%s (%s) names %s, and there is no %s" % (key, paths[key], value, " and no ".join(tried))
+            findings.append(finding("path", last[key].at, text))
     return findings
 
 
@@ -226,6 +229,7 @@ def assertion(error):
     """What a bare `assert` of the subject asked for, with the values that it met: its message is empty."""
     import linecache
     import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     text = linecache.getline(frames[-1][0], frames[-1][1]).strip() if frames else ""
     frame = error.__traceback__
@@ -275,8 +279,10 @@ def probe(step, defaults, checkout="", patterns=(), ours="", omit=(), given="", 
     names in omit. given: a file of the user's; paths: the keys whose values are files, {key: what it is}.
     """
     import importlib
+
     step("import yaml")
     import yaml
+
     step("import " + defaults)
     module = importlib.import_module(defaults)
     facts = {"yaml": yaml.__version__, "upstream": {}, "ours": {}, "given": None}

@@ -1,4 +1,5 @@
 """A 3D convolution, forward and backward, on inputs from a formula: how far each result is from stored numbers."""
+
 import json
 
 
@@ -28,6 +29,7 @@ def probe(step, reference, device="cpu"):
     """Returns device (None without one of that kind) and deviations {output, input_grad, weight_grad}; reference is a JSON file."""
     step("import torch")
     import torch
+
     if device != "cpu" and not torch.cuda.is_available():
         return {"device": None, "deviations": {}}
     with open(reference) as handle:
@@ -39,6 +41,9 @@ def probe(step, reference, device="cpu"):
     y = torch.nn.functional.conv3d(x, w, stride=tuple(spec["stride"]), padding=tuple(spec["padding"]))
     step("conv3d backward on " + device)
     (y * wave(torch, spec["upstream"], list(y.shape)).to(device)).sum().backward()
-    found = {"output": deviation(spec["output"], y), "input_grad": deviation(spec["input_grad"], x.grad),
-             "weight_grad": deviation(spec["weight_grad"], w.grad)}
+    found = {
+        "output": deviation(spec["output"], y),
+        "input_grad": deviation(spec["input_grad"], x.grad),
+        "weight_grad": deviation(spec["weight_grad"], w.grad),
+    }
     return {"device": device, "cudnn": torch.backends.cudnn.version() if device != "cpu" else None, "deviations": found}

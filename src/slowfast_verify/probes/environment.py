@@ -1,7 +1,8 @@
-"""What surrounds the packages: variables, what each entry of sys.path offers, who owns which file, torch's build, GPU, disk.
+"""What surrounds the packages: variables, what each entry of sys.path offers, who owns which file, which build torch is.
 
 Imports nothing but Python's own modules and nothing of the environment, so that it answers where torch is broken.
 """
+
 import csv
 import glob
 import json
@@ -9,11 +10,9 @@ import mmap
 import os
 import platform
 import re
-import shutil
 import site
 import sys
 import sysconfig
-import tempfile
 from urllib.parse import unquote, urlsplit
 
 NATIVE = (".so", ".pyd", ".dylib")
@@ -72,6 +71,7 @@ def entries():
 def editable():
     """Editable installations: {dist-info: {home, origins {name: file}, inside}}, all with links resolved."""
     from importlib.util import find_spec
+
     found = {}
     for entry in [path for path in sys.path if path and os.path.isdir(path)]:
         for file in glob.glob(os.path.join(glob.escape(entry), "*.dist-info", "direct_url.json")):
@@ -106,8 +106,16 @@ def pythonpath():
         base = os.environ.get("PWD", "")
         path = entry if os.path.isabs(entry) else os.path.join(base, entry)
         known = os.path.isabs(entry) or os.path.isdir(base)
-        found.append({"entry": entry, "path": path, "known": known, "exists": os.path.exists(path),
-                      "package": os.path.isfile(os.path.join(path, "__init__.py")), "offers": sorted(offered(path))[:40]})
+        found.append(
+            {
+                "entry": entry,
+                "path": path,
+                "known": known,
+                "exists": os.path.exists(path),
+                "package": os.path.isfile(os.path.join(path, "__init__.py")),
+                "offers": sorted(offered(path))[:40],
+            }
+        )
     return {"raw": raw, "entries": found}
 
 
@@ -168,7 +176,9 @@ def ownership():
 
 def leftovers():
     """What an interrupted pip leaves: folders whose first letter became a tilde."""
-    return [path for entry in sys.path if entry and os.path.isdir(entry) for path in sorted(glob.glob(os.path.join(glob.escape(entry), "~*")))]
+    return [
+        path for entry in sys.path if entry and os.path.isdir(entry) for path in sorted(glob.glob(os.path.join(glob.escape(entry), "~*")))
+    ]
 
 
 def conda_packages():
@@ -219,61 +229,27 @@ def has_cuda_code(folder):
     return False if files else None
 
 
-def gpu():
-    """Signs of an NVIDIA GPU: device files, the driver's own line, the driver's library on Windows and WSL."""
-    driver = None
-    try:
-        with open("/proc/driver/nvidia/version", encoding="utf-8", errors="replace") as handle:
-            driver = handle.readline().strip()
-    except (OSError, IOError):
-        pass
-    windows = os.path.join(os.environ.get("SystemRoot", ""), "System32", "nvcuda.dll") if os.name == "nt" else ""
-    libraries = [path for path in (windows, "/usr/lib/wsl/lib/libcuda.so.1") if path and os.path.exists(path)]
-    return {"devices": sorted(glob.glob("/dev/nvidia[0-9]*")), "driver": driver, "libraries": libraries}
-
-
-def long_paths():
-    """Windows: whether paths beyond 259 characters are allowed; None elsewhere, or where the registry does not say."""
-    if os.name != "nt":
-        return None
-    import winreg
-    try:
-        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
-            return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
-    except OSError:
-        return None
-
-
-def room(what, path):
-    try:
-        return {"what": what, "path": path, "free_mb": shutil.disk_usage(path).free // 1048576, "writable": os.access(path, os.W_OK)}
-    except (OSError, IOError) as error:
-        return {"what": what, "path": path, "free_mb": None, "writable": False, "error": str(error)}
-
-
-def shared_memory():
-    if not os.path.isdir("/dev/shm"):
-        return None
-    size = os.statvfs("/dev/shm")
-    return {"total_mb": size.f_blocks * size.f_frsize // 1048576, "free_mb": size.f_bavail * size.f_frsize // 1048576,
-            "writable": os.access("/dev/shm", os.W_OK)}
-
-
 def markers():
     """The values that environment markers are evaluated with (PEP 508)."""
     version = sys.implementation.version
     suffix = "" if version.releaselevel == "final" else version.releaselevel[0] + str(version.serial)
     return {
-        "implementation_name": sys.implementation.name, "implementation_version": "%d.%d.%d%s" % (version[0], version[1], version[2], suffix),
-        "os_name": os.name, "platform_machine": platform.machine(), "platform_release": platform.release(),
-        "platform_system": platform.system(), "platform_version": platform.version(), "python_full_version": platform.python_version(),
-        "platform_python_implementation": platform.python_implementation(), "python_version": "%d.%d" % sys.version_info[:2],
+        "implementation_name": sys.implementation.name,
+        "implementation_version": "%d.%d.%d%s" % (version[0], version[1], version[2], suffix),
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_full_version": platform.python_version(),
+        "platform_python_implementation": platform.python_implementation(),
+        "python_version": "%d.%d" % sys.version_info[:2],
         "sys_platform": sys.platform,
     }
 
 
 def probe(step):
-    """Returns markers, variables [name], pythonpath, entries, here, owned, shared, leftovers, conda, torch, torchvision, gpu, disk, shm, ..."""
+    """Returns markers, variables [name], pythonpath, entries, here, owned, shared, leftovers, conda, torch, torchvision."""
     step("read the variables")
     path = pythonpath()
     step("list the entries of sys.path")
@@ -288,11 +264,20 @@ def probe(step):
     torch, vision = build_of("torch", places), build_of("torchvision", places)
     if vision:
         vision["cuda_code"] = has_cuda_code(vision["path"])
-    step("look at the machine")
     return {
-        "markers": markers(), "variables": sorted(os.environ), "pythonpath": path, "entries": places, "here": here, "editable": editable(), "owned": owned,
-        "shared": shared, "longest": longest, "leftovers": leftovers(), "conda": conda_packages(), "builtin": sorted(sys.builtin_module_names),
+        "markers": markers(),
+        "variables": sorted(os.environ),
+        "pythonpath": path,
+        "entries": places,
+        "here": here,
+        "editable": editable(),
+        "owned": owned,
+        "shared": shared,
+        "longest": longest,
+        "leftovers": leftovers(),
+        "conda": conda_packages(),
+        "builtin": sorted(sys.builtin_module_names),
         "isolated": sys.prefix != sys.base_prefix or os.path.isdir(os.path.join(sys.prefix, "conda-meta")),
-        "torch": torch, "torchvision": vision, "gpu": gpu(), "long_paths": long_paths(), "shm": shared_memory(),
-        "disk": [room("temporary files", tempfile.gettempdir()), room("weights and caches", os.path.expanduser("~"))],
+        "torch": torch,
+        "torchvision": vision,
     }

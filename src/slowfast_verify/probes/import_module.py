@@ -1,4 +1,5 @@
 """Imports one module; tells what was warned of while that happened, where it came from, and which failed imports it keeps to itself."""
+
 import ast
 import importlib
 import importlib.util
@@ -22,7 +23,9 @@ def retry(statement, package):
             for alias in statement.names:
                 importlib.import_module(alias.name)
             return None
-        name = importlib.util.resolve_name("." * statement.level + (statement.module or ""), package) if statement.level else statement.module
+        name = (
+            importlib.util.resolve_name("." * statement.level + (statement.module or ""), package) if statement.level else statement.module
+        )
         imported = importlib.import_module(name)
         for alias in statement.names:
             if alias.name != "*" and not hasattr(imported, alias.name):
@@ -52,7 +55,11 @@ def hidden(module):
                 if error:
                     dots = "." * getattr(statement, "level", 0) if isinstance(statement, ast.ImportFrom) else ""
                     names = ", ".join(alias.name for alias in statement.names)
-                    text = "from %s%s import %s" % (dots, statement.module or "", names) if isinstance(statement, ast.ImportFrom) else "import " + names
+                    text = (
+                        "from %s%s import %s" % (dots, statement.module or "", names)
+                        if isinstance(statement, ast.ImportFrom)
+                        else "import " + names
+                    )
                     found.append({"line": statement.lineno, "statement": text, "error": error})
     return found
 
@@ -66,7 +73,9 @@ def probe(step, module):
         kept = hidden(imported)
     version = getattr(imported, "__version__", None)
     return {
-        "file": getattr(imported, "__file__", None), "version": str(version) if version is not None else None,
+        "file": getattr(imported, "__file__", None),
+        "version": str(version) if version is not None else None,
         "warnings": sorted(set("%s: %s" % (item.category.__name__, item.message) for item in caught))[:20],
-        "hidden": kept, "executable": sys.executable,
+        "hidden": kept,
+        "executable": sys.executable,
     }

@@ -1,4 +1,5 @@
 """What is there: interpreter, platform, distributions, the subject's modules and configs. Imports nothing but Python's own modules."""
+
 import glob
 import os
 import platform
@@ -9,6 +10,7 @@ import sys
 def walk(package):
     """Every module below a package, found by its files; the package itself is not imported."""
     import importlib.util
+
     spec = importlib.util.find_spec(package)
     if spec is None:
         return None, []
@@ -36,8 +38,10 @@ def distributions():
     for entry in sys.path:
         if not os.path.isdir(entry or "."):
             continue
-        for path in sorted(glob.glob(os.path.join(glob.escape(entry or "."), "*.dist-info")) +
-                           glob.glob(os.path.join(glob.escape(entry or "."), "*.egg-info"))):
+        for path in sorted(
+            glob.glob(os.path.join(glob.escape(entry or "."), "*.dist-info"))
+            + glob.glob(os.path.join(glob.escape(entry or "."), "*.egg-info"))
+        ):
             real = os.path.realpath(path)
             if real in seen or os.path.basename(path).startswith("~"):
                 continue
@@ -70,8 +74,17 @@ def egg_requirements(path):
 
 def read_metadata(path):
     file = path if os.path.isfile(path) else os.path.join(path, "METADATA" if path.endswith(".dist-info") else "PKG-INFO")
-    facts = {"name": "", "version": "", "requires": [], "python": "", "path": path, "installer": "", "direct_url": "", "top_level": [],
-             "hidden": []}
+    facts = {
+        "name": "",
+        "version": "",
+        "requires": [],
+        "python": "",
+        "path": path,
+        "installer": "",
+        "direct_url": "",
+        "top_level": [],
+        "hidden": [],
+    }
     try:
         with open(file, encoding="utf-8", errors="replace") as handle:
             for line in handle:
@@ -125,9 +138,21 @@ def probe(step, packages=(), dependencies=(), configs=()):
             base = os.path.join(glob.escape(checkout), pattern)
             listed += [os.path.relpath(path, checkout).replace(os.sep, "/") for path in glob.glob(base, recursive=True)]
     return {
-        "python": platform.python_version(), "implementation": platform.python_implementation(), "bits": struct.calcsize("P") * 8,
-        "executable": sys.executable, "prefix": sys.prefix, "base_prefix": sys.base_prefix, "platform": platform.platform(),
-        "system": platform.system(), "machine": platform.machine(), "libc": "-".join(platform.libc_ver()), "path": sys.path,
-        "distributions": found, "modules": modules, "origins": origins, "checkout": checkout, "configs": sorted(set(listed)),
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "bits": struct.calcsize("P") * 8,
+        "executable": sys.executable,
+        "prefix": sys.prefix,
+        "base_prefix": sys.base_prefix,
+        "platform": platform.platform(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "libc": "-".join(platform.libc_ver()),
+        "path": sys.path,
+        "distributions": found,
+        "modules": modules,
+        "origins": origins,
+        "checkout": checkout,
+        "configs": sorted(set(listed)),
         "dependencies": list(dependencies),
     }

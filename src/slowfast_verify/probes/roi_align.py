@@ -1,4 +1,5 @@
 """RoIAlign of torchvision or of detectron2 on inputs from a formula: how far the result is from stored numbers."""
+
 import json
 import sys
 
@@ -28,6 +29,7 @@ def probe(step, reference, package, device="cpu"):
     """Returns device (None without one of that kind), deviation, and `by`: whose code did it (detectron2 uses torchvision's today)."""
     step("import torch")
     import torch
+
     if device != "cpu" and not torch.cuda.is_available():
         return {"device": None}
     with open(reference) as handle:
@@ -37,12 +39,14 @@ def probe(step, reference, package, device="cpu"):
     if package == "detectron2":
         step("import detectron2.layers")
         from detectron2.layers import ROIAlign
+
         used = getattr(sys.modules[ROIAlign.__module__], "roi_align", None)
         step("RoIAlign of detectron2 on " + device)
         out = ROIAlign(size, scale, ratio, aligned=spec["aligned"])(x, boxes)
     else:
         step("import torchvision.ops")
         from torchvision.ops import roi_align as used
+
         step("roi_align of torchvision on " + device)
         out = used(x, boxes, size, scale, ratio, spec["aligned"])
     return {"device": device, "deviation": deviation(spec["output"], out), "by": getattr(used, "__module__", None)}

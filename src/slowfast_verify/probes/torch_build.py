@@ -1,4 +1,5 @@
 """Which torch is installed, what it was built for, what this machine lets it use, and whether it and NumPy understand each other."""
+
 import os
 import sys
 
@@ -6,6 +7,7 @@ import sys
 def driver():
     """What the NVIDIA driver itself says: {cuda, status, devices}, or None where there is no driver. Asks the driver, not torch."""
     import ctypes
+
     for name in ("nvcuda.dll",) if sys.platform in ("win32", "cygwin") else ("libcuda.so.1", "libcuda.so"):
         try:
             library = ctypes.CDLL(name)
@@ -46,9 +48,14 @@ def probe(step):
     """Returns version, cuda_build, cudnn_build, cuda_usable, cuda_error, arch_list, devices, driver, bridge, threads."""
     step("import torch")
     import torch
+
     facts = {
-        "version": torch.__version__, "file": torch.__file__, "cuda_build": torch.version.cuda, "hip_build": getattr(torch.version, "hip", None),
-        "threads": torch.get_num_threads(), "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "version": torch.__version__,
+        "file": torch.__file__,
+        "cuda_build": torch.version.cuda,
+        "hip_build": getattr(torch.version, "hip", None),
+        "threads": torch.get_num_threads(),
+        "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
     step("torch.from_numpy")
     facts["bridge"] = bridge(torch)

@@ -3,6 +3,7 @@
 This process is rank 0. Rank 1 is a child that starts while torch is imported here; it gets its functions as marshalled code (this text is
 no file, so it cannot be imported), its orders as lines on its standard input, and it leaves when that closes: no child outlives its parent.
 """
+
 import json
 import marshal
 import os
@@ -43,15 +44,21 @@ def collectives(torch, dist, rank, device):
         for parameter in linear.parameters():
             parameter -= 0.1 * parameter.grad
     return {
-        "all_reduce": reduced.tolist(), "all_gather": [tensor.tolist() for tensor in gathered], "broadcast": told.tolist(),
-        "ddp": {"output": output.detach().cpu()[0].tolist(), "weight": linear.weight.detach().cpu().reshape(-1).tolist(),
-                "bias": linear.bias.detach().cpu().tolist()},
+        "all_reduce": reduced.tolist(),
+        "all_gather": [tensor.tolist() for tensor in gathered],
+        "broadcast": told.tolist(),
+        "ddp": {
+            "output": output.detach().cpu()[0].tolist(),
+            "weight": linear.weight.detach().cpu().reshape(-1).tolist(),
+            "bias": linear.bias.detach().cpu().tolist(),
+        },
     }
 
 
 def helpers(torch, dist, rank, module, functions):
     """{function: result or {error}} of the subject's helpers; a process that could not import them tells the other, so none waits."""
     import importlib
+
     error, imported = None, None
     try:
         imported = importlib.import_module(module)
@@ -63,7 +70,10 @@ def helpers(torch, dist, rank, module, functions):
         return {"error": error or "the other process could not import %s" % module}
     tensor = torch.tensor([[rank + 1.0, 10.0 * (rank + 1)]])
     arguments = {
-        "all_gather": ([tensor],), "all_reduce": ([tensor.clone()],), "cat_all_gather": (tensor,), "synchronize": (),
+        "all_gather": ([tensor],),
+        "all_reduce": ([tensor.clone()],),
+        "cat_all_gather": (tensor,),
+        "synchronize": (),
         "all_gather_unaligned": ({"rank": rank, "text": "x" * (rank * 7)},),
     }
     found = {}
@@ -83,6 +93,7 @@ def meet(torch, dist, rank, order):
     import datetime  # here and below: what travels to the child as code has no module around it
     import os
     import time
+
     if rank == 1:
         time.sleep(0.05)  # a client that comes before the server listens tries again after a whole second
     begun, facts = time.time(), {}
@@ -94,7 +105,8 @@ def meet(torch, dist, rank, order):
     try:
         how = {} if order["env"] else {"rank": rank, "world_size": 2}
         dist.init_process_group(
-            order["backend"], init_method=order["init_method"], timeout=datetime.timedelta(seconds=order["timeout"]), **how)
+            order["backend"], init_method=order["init_method"], timeout=datetime.timedelta(seconds=order["timeout"]), **how
+        )
         facts["joined"] = time.time() - begun
         if order["module"]:
             facts.update(helpers(torch, dist, rank, order["module"], order["functions"]))
@@ -126,6 +138,7 @@ def follow():
     threading.Thread(target=listen, daemon=True).start()
     import torch
     import torch.distributed as dist
+
     answer = {"hello": torch.__version__}
     while True:
         sys.stdout.write("\n@@pair@@" + json.dumps(answer) + "\n")
@@ -137,13 +150,20 @@ class Peer(object):
     """Rank 1, as seen from here."""
 
     def __init__(self, argv, folder):
-        for name, data in (("rank1.py", CHILD.encode("ascii")), ("rank1.code", marshal.dumps(
-                dict((function.__name__, function.__code__) for function in (collectives, helpers, meet, follow))))):
+        for name, data in (
+            ("rank1.py", CHILD.encode("ascii")),
+            (
+                "rank1.code",
+                marshal.dumps(dict((function.__name__, function.__code__) for function in (collectives, helpers, meet, follow))),
+            ),
+        ):
             with open(os.path.join(folder, name), "wb") as handle:
                 handle.write(data)
         self.process = subprocess.Popen(
             list(argv) + ["-B", "-u", os.path.join(folder, "rank1.py"), os.path.join(folder, "rank1.code")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         self.answers = queue.Queue()
         thread = threading.Thread(target=self.listen)
         thread.daemon = True
@@ -218,6 +238,7 @@ def probe(step, backend="gloo", methods=("tcp", "file", "env"), module="", funct
     if backend == "nccl":
         step("count the GPUs")
         import torch
+
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count < 2:
             return dict(facts, skipped="needs two GPUs, here %s" % ("is one" if count else "is none"))
@@ -230,6 +251,7 @@ def probe(step, backend="gloo", methods=("tcp", "file", "env"), module="", funct
         step("import torch.distributed")
         import torch
         import torch.distributed as dist
+
         step("wait for the second process to import torch")
         hello = peer.hear(start)
         if "error" in hello:
@@ -237,8 +259,14 @@ def probe(step, backend="gloo", methods=("tcp", "file", "env"), module="", funct
         for number, method in enumerate(list(methods) + ([module] if module else [])):
             step("%s over %s" % (method, backend) if method == module else "meet over %s by %s" % (backend, method))
             address, variables = place("file" if method == module else method, folder, number)
-            order = {"backend": backend, "init_method": address, "env": variables, "timeout": timeout, "functions": list(functions),
-                     "module": module if method == module else ""}
+            order = {
+                "backend": backend,
+                "init_method": address,
+                "env": variables,
+                "timeout": timeout,
+                "functions": list(functions),
+                "module": module if method == module else "",
+            }
             peer.tell(order)
             mine = meet(torch, dist, 0, order)
             found = {"ranks": [mine, peer.hear(timeout + 15)]}

@@ -1,0 +1,55 @@
+# with: run_net
+"""PySlowFast's own demo, tools/run_net.py, on every given clip in one process: what it predicted and what it wrote."""
+import io
+import json
+import os
+
+
+def config_files(folder, config, clips):
+    """One YAML a clip on top of `config`: run_net takes several after --cfg, and start-up costs more than the demo.
+
+    JSON strings are YAML strings, so a path with a colon or a backslash needs no thought.
+    """
+    files, outputs = [], {}
+    for clip in clips:
+        outputs[clip["path"]] = os.path.join(folder, clip["name"] + ".out.mp4")
+        path = os.path.join(folder, clip["name"] + ".yaml")
+        with io.open(path, "w", encoding="utf-8") as file:
+            file.write(u"_BASE_: %s\nDEMO:\n  INPUT_VIDEO: %s\n  OUTPUT_FILE: %s\n" % tuple(
+                json.dumps(value) for value in (os.path.abspath(config), clip["path"], outputs[clip["path"]])))
+        files.append(path)
+    return files, outputs
+
+
+def probe(step, checkout, config, clips, weights, labels, opts=(), threads=2):
+    """clips: [{name, path}]. weights: the checkpoint, or "" to see what happens without. opts: further overrides (a mapping)."""
+    step("import torch")
+    with workplace(checkout, threads) as folder:  # noqa: F821 (_run_net.py)
+        files, outputs = config_files(folder, config, clips)
+        step("import slowfast.visualization.predictor")
+        from slowfast.visualization import predictor
+
+        with io.open(labels, encoding="utf-8") as file:
+            names = {index: name for name, index in json.load(file).items()}
+        seen = {clip["path"]: [] for clip in clips}
+        original = predictor.Predictor.__call__
+
+        def watched(self, task):
+            task = original(self, task)
+            row = task.action_preds[0].tolist()
+            best = max(range(len(row)), key=row.__getitem__)
+            seen[self.cfg.DEMO.INPUT_VIDEO].append([names.get(best, str(best)), round(row[best], 6)])
+            return task
+
+        predictor.Predictor.__call__ = watched
+        step("tools/run_net.py on %d clips" % len(clips))
+        try:
+            text = run_net(checkout, files, dict({  # noqa: F821
+                "NUM_GPUS": 0, "OUTPUT_DIR": os.path.join(folder, "out"), "TEST.CHECKPOINT_FILE_PATH": weights, "DEMO.LABEL_FILE_PATH": labels,
+            }, **dict(opts)))
+        finally:
+            predictor.Predictor.__call__ = original
+        step("read the output videos")
+        answers = [{"name": clip["name"], "windows": seen[clip["path"]],
+                    "output": video_facts(outputs[clip["path"]])} for clip in clips]  # noqa: F821
+    return {"clips": answers, "log": warnings_in(text)}  # noqa: F821

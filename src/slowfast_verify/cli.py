@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Is this environment right for PySlowFast, and if not, why?",
 )
+INTERRUPTED = 130
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
 
 
@@ -141,17 +142,13 @@ def version() -> None:
 def main() -> None:
     """The console script: a Problem becomes its four lines and its exit code, an interrupt one line, anything else exit code 3."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
-    except typer.Abort:
-        sys.exit(130)
+        code = app(standalone_mode=False)  # with this, typer returns the code of an Exit, and INTERRUPTED for Ctrl-C
+        if code == INTERRUPTED:
+            print("interrupted: nothing half-written was kept; run the same command again to go on", file=sys.stderr)
+        sys.exit(code if isinstance(code, int) else HEALTHY)
     except Problem as problem:
         print(str(problem), file=sys.stderr)
         sys.exit(problem.code)
-    except KeyboardInterrupt:
-        print("interrupted: nothing half-written was kept; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
             error.show()
@@ -161,4 +158,3 @@ def main() -> None:
         traceback.print_exc()
         print("  this is a fault of slowfast-verify itself: please report it with the lines above", file=sys.stderr)
         sys.exit(TOOL_FAILED)
-    sys.exit(HEALTHY)

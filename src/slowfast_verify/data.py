@@ -27,13 +27,11 @@ class Row(BaseModel):
 def load(path: Path, model: type[M]) -> M:
     """Read one TOML file into `model`; raises Problem with file, line and key."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows put a byte order mark in front
     except FileNotFoundError:
         raise Problem(f"there is no file {path.name}", where=str(path), next=f"look at the names in {path.parent}") from None
     except UnicodeDecodeError as error:
-        raise Problem(
-            "the file is not UTF-8", where=f"{path} byte {error.start}", next="save it as UTF-8 without a byte order mark"
-        ) from None
+        raise Problem("the file is not UTF-8", where=f"{path} byte {error.start}", next="save it as UTF-8") from None
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -50,7 +48,8 @@ def load(path: Path, model: type[M]) -> M:
 
 
 def _explain(path: Path, text: str, error: ValidationError, model: type[BaseModel]) -> Problem:
-    first = error.errors()[0]
+    errors = error.errors()  # a misspelt key is missing and unknown: the second says more
+    first = next((row for row in errors if row["type"] == "extra_forbidden"), errors[0])
     keys = [part for part in first["loc"] if not (isinstance(part, str) and "[" in part)]
     line = _line_of(text, keys)
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in keys).lstrip(".")

@@ -35,7 +35,7 @@ def signal_name(number: int) -> str:
 
 def split_status(returncode: int) -> tuple[int | None, int | None]:
     """(signal, exit) of a subprocess return code; a shell's or a container's 128+n counts as the signal n."""
-    if returncode < 0:
+    if -65 < returncode < 0:  # beyond that it is one of Windows's states, read as a signed number
         return -returncode, None
     if 128 < returncode < 128 + 65:
         return returncode - 128, returncode

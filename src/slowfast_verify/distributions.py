@@ -16,7 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from . import layout
+from . import layout, torch_pairs
 from .cell import Cell
 from .data import Row, load
 from .matrix import Stack
@@ -123,12 +123,20 @@ def unmet(inventory: Facts, facts: Facts) -> list[tuple[str, str]]:
                 continue
             if not allows(requirement.specifier, there[wanted]["version"]):
                 sentence = f"{asker} requires {shown}, but {there[wanted]['name']} {there[wanted]['version']} is installed"
-                found.append((sentence, instead.get(wanted, shown)))
+                mate = _mate(name, there["torch"]["version"]) if wanted == "torch" else None  # whoever is torch's partner gives way
+                found.append((sentence, mate or instead.get(wanted, shown)))
             for one in requirement.extras:
                 if (wanted, one) not in done:
                     done.add((wanted, one))
                     queue.append((wanted, one))
     return list(dict.fromkeys(found))
+
+
+def _mate(name: str, torch: str) -> str | None:
+    if name == "torchvision":
+        return torch_pairs.mate_of(torch)
+    rows = [row.torchaudio for row in torch_pairs.pairs().pair if row.torch == torch_pairs.public(torch) and row.torchaudio]
+    return f"torchaudio=={rows[0]}" if name == "torchaudio" and rows else None
 
 
 def _requirements(facts: Facts) -> Iterator[Requirement]:
@@ -219,10 +227,10 @@ def broken_pins(inventory: Facts, cell: Cell, stack: Stack) -> list[str]:
     return found
 
 
-def install_command(inventory: Facts, *arguments: str) -> str:
-    """The command that installs into the target, with the installer that made it."""
+def install_command(inventory: Facts, *arguments: str, verb: str = "install") -> str:
+    """The command that installs into the target (or, with another verb, takes away), with the installer that made it."""
     torch = installed(inventory).get("torch") or next(iter(inventory["distributions"].values()), {"installer": "pip"})
     quoted = " ".join(f"'{argument}'" if set(argument) & set("<>=!~;[ ") else argument for argument in arguments)
     if torch["installer"] == "uv":
-        return f"uv pip install --python {inventory['executable']} {quoted}"
-    return f"{inventory['executable']} -m pip install {quoted}"
+        return f"uv pip {verb} --python {inventory['executable']} {quoted}"
+    return f"{inventory['executable']} -m pip {verb} {quoted}"

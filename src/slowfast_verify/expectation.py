@@ -40,4 +40,4 @@ class Expectation(Row):
 
 def check_matches(pattern: str, check: str) -> bool:
     """Whether a check's id fits a pattern in which only * is special."""
-    return fnmatchcase(check, pattern.replace("[", "[[]"))
+    return fnmatchcase(check, pattern.replace("[", "[[]").replace("?", "[?]"))

@@ -73,6 +73,8 @@ def batches(
             args = filled(row.args, places, opts)
             found[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb))
     for name, command in subject.command.items():
+        if not all(asked.get(name) for name in command.given):
+            continue
         args = filled(command.args, places, opts)
         found[command.batch].append(Question(id=name, probe=command.probe, args=args, seconds=command.seconds, memory_mb=command.memory_mb))
     return found

@@ -76,11 +76,17 @@ class Observation(BaseModel):
 
 @cache
 def probe_text(name: str) -> str:
-    """The source of a probe; tests add folders of their own through SOURCES."""
+    """The source of a probe, after that of what its first line asks for (`# with: NAME`: probes/_NAME.py).
+
+    Tests add folders of their own through SOURCES.
+    """
     for folder in SOURCES:
         path = folder / f"{name}.py"
         if path.is_file():
-            return path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
+            first = text.partition("\n")[0]
+            wanted = first.removeprefix("# with: ").split() if first.startswith("# with: ") else []
+            return "".join((PROBES / f"_{shared}.py").read_text(encoding="utf-8") for shared in wanted) + text
     raise KeyError(f"no probe {name!r} in {', '.join(map(str, SOURCES))}")
 
 

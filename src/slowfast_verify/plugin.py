@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Resolve the target and take the inventory, once; a worker receives it."""
     config.addinivalue_line("markers", "batch(name): the checks that judge one batch of observations")
+    config.addinivalue_line("markers", "question(id): a check that exists only where this question is put to the subject")
     if not (config.getoption("target") or config.getoption("cell")):
         return
     from .errors import Problem
@@ -96,6 +97,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     verdicts = config.stash.get(VERDICTS, None)
     empty = config.stash.get(EMPTY, set())  # a check for each of nothing is no check, and nothing is "not verified" either
     items[:] = [item for item in items if item.nodeid.partition("[")[0] not in empty]
+    if verdicts:
+        put = {question.id for questions in verdicts.batches.values() for question in questions}
+        items[:] = [item for item in items if all(mark.args[0] in put for mark in item.iter_markers("question"))]
     for item in items:
         batch = item.get_closest_marker("batch")
         if batch is None:

@@ -129,7 +129,7 @@ def scrub(text: str, places: dict[str, str]) -> str:
     for path, word in sorted(places.items(), key=lambda item: -len(item[0])):
         if path:
             text = text.replace(path, word)
-    text = re.sub(r"(?<=://)[^/\s:@]+:[^/\s@]+@", "***@", text)
+    text = re.sub(r"(?<=://)(?!git@)[^/\s@]+@", "***@", text)
     return re.sub(r"/tmp/[\w.-]*(?:probe|pytest)[\w.-]*", "{tmp}", text)
 
 

@@ -113,13 +113,17 @@ class Phase(Row):
 
 
 class Command(Row):
-    """A question of this subject alone: its probe, the batch whose process it shares, and its arguments with {checkout} and {fixtures}."""
+    """A question of this subject alone: its probe, the batch whose process it shares, and its arguments with {checkout} and {fixtures}.
+
+    It is asked only where a person handed in all that `given` names.
+    """
 
     probe: str
     batch: Literal["environment", "imports", "distributed", "demo"]
     args: dict[str, Any] = {}
     seconds: float = 240.0
     memory_mb: int = 6144
+    given: list[Literal["config", "checkpoint", "zoo"]] = []
 
 
 class Subject(Row):

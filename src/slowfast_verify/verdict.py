@@ -9,7 +9,7 @@ import json
 import secrets
 import subprocess
 import time
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,8 @@ class Verdicts:
             return [f"{row.module}.{row.name}" for row in self.subject.required_name]
         if name == "config_file":
             return list(self.inventory["configs"])
+        if name in ("clip", "moving_clip", "still_clip"):
+            return [clip for clip, row in _expected_clips().items() if name == "clip" or (name == "moving_clip") == bool(row["label"])]
         if name == "given_config":
             return [Path(self.asked["config"]).name] if self.asked.get("config") else []
         if name == "aligner":
@@ -218,6 +220,8 @@ class Verdicts:
         for package in ("torch", "torchvision", "torchaudio", "numpy", "pytorchvideo", "detectron2"):
             if package in self.inventory["distributions"]:
                 facts[package] = self.inventory["distributions"][package]["version"]
+        by = [row["installer"] or "unknown" for row in self.inventory["distributions"].values()]
+        facts["installers"] = {name: by.count(name) for name in sorted(set(by))}
         installation = None
         if self.provisioned:
             p = self.provisioned
@@ -247,6 +251,13 @@ class Verdicts:
             f"verifying: {what}",
             f"subject: {self.subject.title}; Python {self.inventory['python']}; {len(self.inventory['modules'])} modules",
         ]
+
+
+@cache
+def _expected_clips() -> dict[str, dict[str, Any]]:
+    """The clips that a model answers for; the one for readers is none."""
+    table = json.loads((layout.fixtures() / "expected.json").read_text(encoding="utf-8"))["clips"]
+    return {name: row for name, row in table.items() if "windows" in row}
 
 
 def run_id() -> str:

@@ -17,7 +17,7 @@ from slowfast_verify.observe import Observation, Question, observe
 from slowfast_verify.target import Target
 
 from .conftest import Put
-from .fakes import alive, gone, questions
+from .fakes import gone, questions
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and process groups are POSIX")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the memory limit and the adoption of orphans are Linux's")

@@ -38,7 +38,7 @@ WANTED = [
     ("fake_spawning",),
     ("fake_dying", {"how": "at_exit"}),
 ]
-HOWS = "answered raised raised died answered hung hung answered answered answered answered died answered answered".split()
+HOWS = ["answered", "raised", "raised", "died", "answered", "hung", "hung", *["answered"] * 4, "died", "answered", "answered"]
 
 
 def in_words(found: dict[str, Observation]) -> list[str]:

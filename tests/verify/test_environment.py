@@ -34,7 +34,7 @@ def tools(machine):
 @pytest.fixture
 def mend(inventory):
     """The command that installs into this target."""
-    return lambda *arguments: distributions.install_command(inventory, *arguments)
+    return lambda *arguments, **how: distributions.install_command(inventory, *arguments, **how)
 
 
 def listed(findings, mending):
@@ -123,8 +123,12 @@ def test_installer_is_the_cells(cell, inventory):
     """Everything in a cell was put there by the cell's installer."""
     if cell is None:
         raise NotVerifiable("nobody says which installer an environment of your own is meant to have")
-    others = [f"{row['name']} {row['version']} was installed by {row['installer'] or 'nobody who says so'}"
-              for row in inventory["distributions"].values() if row["installer"] != cell.installer and row["path"].endswith(".dist-info")]  # fmt: skip
+    recorded = [row for row in inventory["distributions"].values() if row["path"].endswith(".dist-info")]
+    others = [
+        f"{row['name']} {row['version']} was installed by {row['installer'] or 'nobody who says so'}"
+        for row in recorded
+        if row["installer"] != cell.installer
+    ]
     assert not others, listed([*others, f"the cell's installer is {cell.installer}"], f"slowfast-verify climb {cell.id}")
 
 
@@ -146,14 +150,14 @@ def test_no_two_distributions_own_one_import(here, inventory, mend):
     """No two distributions have put different files of one name there (opencv-python and opencv-python-headless)."""
     junk = distributions.allowances().junk_names
     names = {row["path"]: f"{row['name']} {row['version']}" for row in inventory["distributions"].values()}
-    torn = [row for row in here["shared"] if row["differ"] and set(row["names"]) - junk and all(path in names for path in row["owners"])]
+    torn = [row for row in here["shared"] if set(row["names"]) - junk and all(path in names for path in row["owners"])]
     found = [
         f"{' and '.join(names[p] for p in row['owners'])} both own {', '.join(sorted(set(row['names']) - junk))} (e.g. {row['file']})"
         for row in torn
     ]
     extra = [names[row["owners"][-1]].partition(" ")[0] for row in torn]
     keep = [names[row["owners"][0]].partition(" ")[0] for row in torn]
-    mending = f"pip uninstall {' '.join(extra)}, then {mend('--force-reinstall', '--no-deps', *keep)}"
+    mending = f"{mend(*extra, verb='uninstall')}, then {mend('--force-reinstall', '--no-deps', *keep)}"
     assert not torn, listed(found, mending)
 
 

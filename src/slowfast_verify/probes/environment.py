@@ -30,7 +30,7 @@ def offered(folder):
         return found
     for name in names:
         stem, dot, rest = name.partition(".")
-        if not stem.isidentifier() or stem == "__pycache__":
+        if not stem.isidentifier() or stem in ("__pycache__", "__init__", "__main__"):
             continue
         if not dot:
             path = os.path.join(folder, name)
@@ -137,7 +137,7 @@ def record_rows(path):
 
 
 def ownership():
-    """Who owns what: {dist-info: {names, lost}}, the files that two own, and the longest path of all."""
+    """Who owns what: {dist-info: {names, lost}}, what two own with different contents, and the longest path of all."""
     owned, owner, shared, longest = {}, {}, {}, (0, "")
     for entry in [path for path in sys.path if path and os.path.isdir(path)]:
         for path in sorted(glob.glob(os.path.join(glob.escape(entry), "*.dist-info"))):
@@ -162,14 +162,11 @@ def ownership():
                 key = (entry, file)
                 if key not in owner:
                     owner[key] = (path, digest)
-                elif owner[key][0] != path:
+                elif owner[key][0] != path and (digest != owner[key][1] or not digest):  # equal files (empty __init__.py) harm nobody
                     pair = (owner[key][0], path)
-                    row = shared.setdefault(pair, {"owners": list(pair), "names": [], "differ": 0, "file": ""})
+                    row = shared.setdefault(pair, {"owners": list(pair), "names": [], "file": file})
                     if top not in row["names"]:
                         row["names"].append(top)
-                    if digest != owner[key][1] or not digest:
-                        row["differ"] += 1
-                        row["file"] = row["file"] or file
             owned[path] = {"names": sorted(name for name in names if name.isidentifier()), "lost": lost, "files": rows}
     return owned, list(shared.values())[:SHARED_KEPT], {"length": longest[0], "path": longest[1]}
 

@@ -1,0 +1,112 @@
+"""The tables that are made from records: nothing that was not verified looks green, each cause is told once, the file is what the records say."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from slowfast_verify import layout, report
+from slowfast_verify import record as records
+from slowfast_verify.record import CheckResult, FailureDetail, Record
+
+
+def check(name: str, outcome: str, **more: object) -> CheckResult:
+    return CheckResult.model_validate({"id": name, "rung": name.partition("::")[0], "outcome": outcome, **more})
+
+
+def record(cell: str, *checks: CheckResult, run: str = "2026-11-22T10:00:00Z-0000") -> Record:
+    return Record(cell=cell, run=run, suite="test", target={"kind": "venv"}, checks=list(checks))
+
+
+def failed(message: str, known: str | None = None) -> CheckResult:
+    detail = FailureDetail(how="raised", type="ImportError", message=message, step="import x")
+    return check("imports::module_imports[x]", "failed", failure=detail, knowledge=known)
+
+
+def test_rung_with_an_unverified_check_is_not_plain_ok() -> None:
+    """A rung of which one check could not be verified shows how many, and never plain ok."""
+    shown = record("a", check("compute::conv3d", "passed"), check("compute::gpu", "not verified", reason="needs a GPU"))
+    assert report.word_of(shown, "compute")[0] == "ok+1"
+
+
+def test_rung_with_one_failure_is_red() -> None:
+    """One failed check among many makes its rung red, with the counts."""
+    shown = record("a", check("imports::a", "passed"), check("imports::b", "failed"), check("imports::c", "passed"))
+    assert report.word_of(shown, "imports") == ("FAIL 1/3", "bold red")
+
+
+def test_rung_without_checks_says_that_it_never_ran() -> None:
+    """A rung that no check speaks of shows a dash, not ok."""
+    assert report.word_of(record("a", check("imports::a", "passed")), "demo")[0] == "-"
+
+
+def test_same_cause_is_told_once() -> None:
+    """Two cells that stop at the same known failure give one cause with two cells."""
+    shown = [record(name, failed("cannot import name 'cat_all_gather'", "pytorchvideo-cat-all-gather")) for name in ("a", "b")]
+    ((first, cells),) = report.causes(shown)
+    assert first.knowledge == "pytorchvideo-cat-all-gather" and cells == ["a", "b"]
+
+
+def test_unexpected_failure_comes_before_an_expected_one() -> None:
+    """What nobody expected is the first cause, even where an expected failure stands at a lower rung."""
+    expected = check("imports::a", "failed as expected", knowledge="vision-fair-import")
+    shown = record("a", expected, check("demo::clip", "failed"))
+    first = shown.first_cause()
+    assert first and first.id == "demo::clip"
+
+
+def test_newest_record_of_a_cell_wins(tmp_path: Path) -> None:
+    """Of two records of one cell in two folders the later run is shown."""
+    for folder, run in (("old", "2026-11-20T10:00:00Z-0000"), ("new", "2026-11-22T10:00:00Z-0000")):
+        records.write(record("a", check("imports::a", "passed"), run=run), tmp_path / folder)
+    (shown,), _ = report.load([tmp_path / "new", tmp_path / "old"])
+    assert shown.run.startswith("2026-11-22")
+
+
+def test_cut_record_is_named_and_the_others_are_shown(tmp_path: Path) -> None:
+    """A record that is cut off is told by its path; the records beside it are still read."""
+    records.write(record("a", check("imports::a", "passed")), tmp_path)
+    whole = (tmp_path / "a.json").read_text()
+    (tmp_path / "b.json").write_text(whole[: len(whole) // 2])
+    shown, complaints = report.load([tmp_path])
+    assert [r.cell for r in shown] == ["a"] and "b.json" in complaints[0]
+
+
+def test_summary_prints_the_two_commands_that_reproduce_a_failure() -> None:
+    """Below the table stand the command for the cell and the command for the one check."""
+    out = io.StringIO()
+    report.print_summary([record("linux-a", failed("boom"))], Console(file=out, width=200))
+    assert 'nox -s "matrix(linux-a)"' in out.getvalue() and "pytest tests/verify --cell 'linux-a' -k module_imports" in out.getvalue()
+
+
+def test_message_with_markup_stays_text() -> None:
+    """Brackets in a message are printed as they stand and do not break the table."""
+    out = io.StringIO()
+    report.print_summary([record("a", failed("[/red] expected [bold]"))], Console(file=out, width=200))
+    assert "[/red] expected [bold]" in out.getvalue()
+
+
+def test_markdown_names_why_something_was_not_verified() -> None:
+    """COMPATIBILITY.md lists every reason for which something was not verified."""
+    text = report.markdown([record("a", check("compute::gpu", "not verified", reason="needs a GPU"))])
+    assert "- needs a GPU: `compute::gpu`" in text
+
+
+@pytest.mark.skipif(not any((layout.root() / "reports" / "evidence").glob("*.json")), reason="no evidence is kept yet")
+def test_committed_report_is_what_the_records_say() -> None:
+    """reports/COMPATIBILITY.md is exactly what the kept records give."""
+    shown, complaints = report.load([layout.root() / "reports" / "evidence"])
+    assert not complaints
+    assert (layout.root() / "reports" / "COMPATIBILITY.md").read_text(encoding="utf-8") == report.markdown(shown)
+
+
+def test_every_kept_record_has_its_lock() -> None:
+    """Beside each record of a cell that was built lies the lock whose digest it names."""
+    for path in (layout.root() / "reports" / "evidence").glob("*.json"):
+        kept = records.read(path)
+        if kept.installation:
+            lock = path.with_name(f"{kept.cell}.lock.txt").read_text(encoding="utf-8").splitlines()
+            assert records.lock_digest(lock) == kept.target["lock_sha256"], kept.cell

@@ -49,3 +49,8 @@ def did_you_mean(word: str, known: list[str]) -> str:
 
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}? " if near else ""
+
+
+def listed(findings: list[str], mending: str) -> str:
+    """A message with one finding a line, and what mends them."""
+    return "\n".join([*findings, f"mend: {mending}"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -15,13 +16,12 @@ from pathlib import Path
 
 from .errors import Problem
 
-#: pip's setting -> uv's variable. Several values are joined with a space (uv's own separator for both).
+#: pip's setting -> uv's variable. uv separates several values by spaces, in UV_FIND_LINKS by commas; no-index it takes as a flag only.
 UV_VARIABLE = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
     "trusted-host": "UV_INSECURE_HOST",
-    "no-index": "UV_NO_INDEX",
     "cert": "SSL_CERT_FILE",
     "proxy": "ALL_PROXY",
     "timeout": "UV_HTTP_TIMEOUT",
@@ -33,9 +33,13 @@ INSTALLERS = ("uv", "pip")
 @cache
 def pip_settings() -> dict[str, str]:
     """What pip on this machine is configured with: files first, PIP_* over them, as pip itself reports it."""
-    listing = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60, check=False
-    ).stdout
+    listing = ""
+    for command in ([sys.executable, "-m", "pip"], [getattr(sys, "_base_executable", sys.executable), "-m", "pip"], ["pip"]):
+        if command != ["pip"] or shutil.which("pip"):  # an environment that uv or virtualenv made has no pip of its own
+            done = subprocess.run([*command, "config", "list"], capture_output=True, text=True, timeout=60, check=False)
+            if done.returncode == 0:
+                listing = done.stdout
+                break
     settings: dict[str, str] = {}
     for wanted_env in (False, True):
         for line in listing.splitlines():
@@ -94,11 +98,17 @@ def make(installer: str, python: Path, env: Path) -> list[list[str]]:
     return [[str(python), "-m", "venv", str(env)]]
 
 
+def _no_index(installer: str) -> list[str]:
+    if installer == "uv" and pip_settings().get("no-index", "").lower() in ("1", "on", "t", "true", "y", "yes"):
+        return ["--no-index"]
+    return []
+
+
 def install(installer: str, python: Path, arguments: list[str], constraints: Path | None = None) -> list[str]:
     """The command that installs; arguments in pip's spelling."""
     limits = ["--constraint", str(constraints)] if constraints else []
     if installer == "uv":
-        return [uv(), "pip", "install", "--python", str(python), *limits, *arguments]
+        return [uv(), "pip", "install", "--python", str(python), *_no_index(installer), *limits, *arguments]
     return [str(python), "-m", "pip", "install", "--no-input", *limits, *arguments]
 
 

@@ -14,13 +14,16 @@ import platformdirs
 
 from .errors import Problem
 
+DATA_VARIABLE = "SLOWFAST_VERIFY_DATA"
 HOME_VARIABLE = "SLOWFAST_VERIFY_HOME"
 REPORTS_VARIABLE = "SLOWFAST_VERIFY_REPORTS"
 
 
 @cache
 def root() -> Path:
-    """The folder that holds matrices/, knowledge/ and fixtures/."""
+    """The folder that holds matrices/, knowledge/ and fixtures/. SLOWFAST_VERIFY_DATA names another (the suite's own tests do)."""
+    if os.environ.get(DATA_VARIABLE):
+        return Path(os.environ[DATA_VARIABLE]).resolve()
     package = Path(__file__).resolve().parent
     for candidate in (package.parent.parent, package / "_data"):
         if (candidate / "matrices").is_dir() and (candidate / "knowledge").is_dir():

@@ -116,7 +116,7 @@ def check_id(nodeid: str) -> str:
     """`imports::module_imports[x]` of `tests/verify/test_imports.py::test_module_imports[x]@group`."""
     file, _, name = nodeid.partition("::")
     name = re.sub(r"(\])?@\w+$", r"\1", name)
-    return f"{Path(file).stem.removeprefix('test_')}::{name.split('::')[-1].removeprefix('test_')}"
+    return f"{Path(file).stem.removeprefix('test_').partition('_')[0]}::{name.split('::')[-1].removeprefix('test_')}"
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -42,6 +42,7 @@ def _outages() -> list[Outage]:
 
 def outage_in(text: str) -> Exception | None:
     """The outage that a log tells of: NotVerifiable for a repository, Infrastructure for the index and the disk; or None."""
+    text = re.sub(r"(?m)^.*Retry\(total=[1-9].*$", "", text)  # pip tried again, and only its last try counts
     for row in _outages():
         hit = re.search(row.pattern, text)
         if hit:

@@ -142,6 +142,12 @@ class Verdicts:
             return list(self.inventory["configs"])
         if name in ("clip", "moving_clip", "still_clip"):
             return [clip for clip, row in _expected_clips().items() if name == "clip" or (name == "moving_clip") == bool(row["label"])]
+        if name == "our_config":
+            asked = [q.args for q in self.batches["imports"] if q.id == "configs" and q.args.get("ours")]
+            return sorted(
+                {Path(file).name for args in asked for file in glob(args["ours"])}
+                - {name for args in asked for name in args.get("omit", [])}
+            )
         if name == "given_config":
             return [Path(self.asked["config"]).name] if self.asked.get("config") else []
         if name == "aligner":

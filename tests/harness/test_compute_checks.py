@@ -11,6 +11,7 @@ import pytest
 from slowfast_verify import layout
 from slowfast_verify.errors import NotVerifiable
 from slowfast_verify.observe import Question, observe
+from slowfast_verify.swallowed import hidden
 
 from .judging import answers, checks, of_cell, standing
 
@@ -129,15 +130,16 @@ def test_other_stored_numbers_are_red(tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_numpy_that_torch_does_not_know(tmp_path: Path) -> None:
-    """A NumPy whose arrays are not the ones that torch was built for imports, and the bridge is red."""
-    fake = tmp_path / "numpy"
-    fake.mkdir()
-    (fake / "__init__.py").write_text(
-        "__version__ = '9.9'\nfloat32 = float\nclass ndarray(list):\n    def reshape(self, *shape):\n        return self\n"
-        "def arange(count, dtype=None):\n    return ndarray(range(count))\n",
-        encoding="utf-8",
+def test_numpy_2_beside_a_torch_built_for_numpy_1(tmp_path: Path) -> None:
+    """The classical break, for real: torch 2.1 imports beside NumPy 2, the import is told of what it hides, and the bridge is red."""
+    newer = next((standing("*-py3.10-torch2.4*") / "env" / "lib" / "python3.10" / "site-packages").glob("numpy"))
+    for folder in (newer, newer.parent / "numpy.libs"):
+        (tmp_path / folder.name).symlink_to(folder)
+    cell = of_cell(standing("*-py3.10-torch2.1*"), tmp_path)
+    found = observe(
+        cell,
+        [Question(id="torch", probe="import_module", args={"module": "torch"}), Question(id="torch_build", probe="torch_build")],
     )
-    found = observe(of_cell(standing("*-torch1.8*-pyslowfast@*"), tmp_path), [Question(id="torch_build", probe="torch_build")])
-    with pytest.raises(AssertionError, match=r"numpy 9\.9 do not go together: TypeError"):
+    assert any("was built for NumPy 1 and found NumPy 2" in text for text in hidden(found["torch"]))
+    with pytest.raises(AssertionError, match=r"torch 2\.1.* and numpy 2.* do not go together: RuntimeError: Numpy is not available"):
         COMPUTE.test_numpy_bridge(answers(torch_build=found["torch_build"].facts))

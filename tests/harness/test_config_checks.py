@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slowfast_verify.target import Target
+from slowfast_verify.verdict import Verdicts
+
 from .judging import answers, checks, of_cell, probe, standing, verify
 
 pytest.importorskip("yaml")
@@ -203,7 +206,7 @@ def test_refused_config_fails_with_file_and_line() -> None:
     for check in (
         lambda: CONFIG.test_config_is_accepted("demo/x.yaml", facts),
         lambda: CONFIG.test_given_config_is_accepted("demo/x.yaml", facts),
-        lambda: CONFIG.test_our_configs_are_accepted(facts),
+        lambda: CONFIG.test_our_config_is_accepted("x.yaml", facts),
     ):
         with pytest.raises(AssertionError, match=r"x\.yaml:3:5: the config has no key TOPK") as caught:
             check()
@@ -227,10 +230,21 @@ def test_each_property_of_a_given_config_has_its_check(name: str, words: str) ->
         check("demo/x.yaml", answers(configs={"given": REFUSED}))
 
 
-def test_no_config_of_ours_is_no_success() -> None:
-    """Finding none of our files fails: nothing was verified."""
-    with pytest.raises(AssertionError, match="no config of ours"):
-        CONFIG.test_our_configs_are_accepted(answers(configs={"ours": {}}))
+def test_config_of_ours_that_the_target_does_not_see() -> None:
+    """A target that does not see our files fails: nothing was verified there."""
+    with pytest.raises(AssertionError, match="not among the fixtures that the target sees: none"):
+        CONFIG.test_our_config_is_accepted("x.yaml", answers(configs={"ours": {}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("pyslowfast", "tiny_kinetics_demo.yaml"), ("slowfast-release", "tiny_kinetics_release.yaml")]
+)
+def test_our_configs_are_put_to_their_subject(name: str, wanted: str, here: Target, tmp_path: Path) -> None:
+    """Each subject is asked about the files that are made for it, and about no file of another."""
+    inventory = {"configs": [], "checkout": None, "distributions": {}, "modules": []}
+    ours = Verdicts(name, None, here, tmp_path, inventory, {}, None).parameters("our_config") or []
+    assert wanted in ours
+    assert ("tiny_kinetics_release.yaml" in ours) == (name == "slowfast-release")
 
 
 @pytest.mark.heavy

@@ -7,36 +7,34 @@ lines, so that nothing is downloaded and each case takes half a second.
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import subprocess
 import sys
 import venv
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from slowfast_verify import distributions, ladder, layout, search_path, torch_pairs
+from slowfast_verify import distributions, ladder, search_path, torch_pairs
 from slowfast_verify.errors import NotVerifiable
 from slowfast_verify.matrix import default
 from slowfast_verify.observe import Question, observe
 from slowfast_verify.subject import subject
 from slowfast_verify.target import of_prefix, of_python
 
+from .judging import checks
+
 CELL = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
 CUDA_CELL = "linux-py3.8-torch1.8.0-cu111-uv-pyslowfast@bac7b67"
 CUDA = b"....libcudart.so.10.2...."
 
 
-def load_suite() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("environment_suite", layout.suites() / "test_environment.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def load_suite() -> SimpleNamespace:
+    """Both files of the rung, their checks under their names."""
+    return SimpleNamespace(**{**vars(checks("environment")), **vars(checks("environment_machine"))})
 
 
 SUITE = load_suite()
@@ -427,7 +425,7 @@ RED: list[tuple[str, dict[str, Any], str]] = [
     ("nvcc_is_of_torchs_cuda", {"tools": {"nvcc": tool(NVCC.format("10.2")), "gcc": tool("9.4.0")}}, "refuses GCC 9.4.0"),
     ("git_runs", {"tools": {"git": tool("error: cannot open shared object", 127)}}, "does not run"),
     ("ffmpeg_is_new_enough", {"tools": {"ffmpeg": tool("ffmpeg version 3.4.2 Copyright")}}, "ffmpeg 3.4.2 is too old"),
-    ("disk_has_room", {"machine": {"disk": [{"what": "temporary files", "path": "/tmp", "free_mb": 12, "writable": True}]}}, "12 MB left"),
+    ("disk_has_room", {"machine": {"disk": [{"what": "temporary files", "path": "/t", "free_mb": 12, "writable": True}]}}, "12 MB left"),
     ("disk_has_room", {"machine": {"disk": [{"what": "weights", "path": "/r", "free_mb": 9999, "writable": False}]}}, "cannot be written"),
     ("workers_can_share_memory", {"machine": {"shm": {"total_mb": 64, "writable": True}}}, "64 MB, workers need(?s:.*)--shm-size"),
     ("workers_can_share_memory", {}, "no /dev/shm"),

@@ -110,7 +110,7 @@ def test_slowfast_datasets_without_pytorchvideo_data(tmp_path: Path) -> None:
     said = verify(cell, "tests/verify/test_imports.py", "-k", "swallowed or slowfast.datasets", records=tmp_path / "records")
     assert "FAILED tests/verify/test_imports.py::test_nothing_is_swallowed" in said, said
     assert (
-        "slowfast.datasets imports, but hides a failure: line 14 (from .ptv_datasets import Ptvcharades, Ptvkinetics, Ptvssv2)" in said
+        "slowfast.datasets imports, but hides a failure: line 12 (from .ptv_datasets import Ptvcharades, Ptvkinetics, Ptvssv2)" in said
     ), said
     assert "No module named 'pytorchvideo.data'" in said, said
     assert "FAILED tests/verify/test_imports.py::test_module_imports[slowfast.datasets]" not in said, said

@@ -35,12 +35,11 @@ def test_config_is_accepted(config_file, facts):
     accepted(config_file, facts("configs")["upstream"][config_file])
 
 
-def test_our_configs_are_accepted(facts):
-    """Every YAML of ours that is made for this subject merges into its defaults and passes its own assertions."""
+def test_our_config_is_accepted(our_config, facts):
+    """A YAML of ours that is made for this subject merges into its defaults and passes its own assertions."""
     found = facts("configs")["ours"]
-    assert found, "no config of ours was found where the fixtures should be"
-    for name, result in found.items():
-        accepted(name, result)
+    assert our_config in found, f"{our_config} is not among the fixtures that the target sees: {', '.join(found) or 'none'}"
+    accepted(our_config, found[our_config])
 
 
 def test_given_config_is_accepted(given_config, facts):

@@ -31,43 +31,32 @@ def window(frames, cfg, torch):
     return [slow[None], fast[None]]
 
 
-def tried(action):
-    """What an action ended with: None, or its error."""
-    try:
-        action()
-    except Exception as error:
-        return {"type": type(error).__name__, "message": str(error)[:600]}
-    return None
-
-
 def probe(step, config, weights, labels, clips):
     """config: tiny_kinetics_release.yaml. clips: [{name, path}]; without any, only the loading is tried.
 
-    build_model asks for the current CUDA device whatever NUM_GPUS says; its error is a fact, and the model's class is used instead.
+    The model's class is used: build_model asks for the current CUDA device whatever NUM_GPUS says (question build_model).
     """
     with io.open(labels, encoding="utf-8") as file:
         names = {index: name for name, index in json.load(file).items()}
     step("import torch")
     import torch
 
-    step("import slowfast.models.model_builder")
+    step("import slowfast.models.video_model_builder")
     from slowfast.config.defaults import get_cfg
-    from slowfast.models import model_builder, video_model_builder
+    from slowfast.models import video_model_builder
 
     step("import slowfast.utils.checkpoint")
     from slowfast.utils import checkpoint
 
     cfg = get_cfg()
     cfg.merge_from_file(config)
-    step("build_model")
-    facts = {"build_model": tried(lambda: model_builder.build_model(cfg))}
     step("SlowFastModel")
     model = video_model_builder.SlowFastModel(cfg)
     step("load_state_dict of %d tensors" % len(model.state_dict()))
     keys = model.load_state_dict(torch.load(weights, map_location="cpu")["model_state"], strict=False)
-    facts["missing_keys"], facts["unexpected_keys"] = list(keys.missing_keys), list(keys.unexpected_keys)
+    facts = {"missing_keys": list(keys.missing_keys), "unexpected_keys": list(keys.unexpected_keys)}
     step("slowfast.utils.checkpoint.load_checkpoint")
-    facts["load_checkpoint"] = tried(lambda: checkpoint.load_checkpoint(weights, model, data_parallel=False))
+    facts["epoch"] = checkpoint.load_checkpoint(weights, model, data_parallel=False)
     model.eval()
     facts["clips"] = []
     for clip in clips:

@@ -31,7 +31,7 @@ def probe(step, weights, damage=True):
     import torch
 
     step("torch.load of %s" % os.path.basename(weights))
-    facts = {"torch": torch.__version__, "loaded": loaded(torch, weights), "damaged": {}}
+    facts = {"torch": torch.__version__, "file": os.path.basename(weights), "loaded": loaded(torch, weights), "damaged": {}}
     if not damage:
         return facts
     with open(weights, "rb") as file:

@@ -23,7 +23,7 @@ RUNGS = ("resolve", "install", "environment", "imports", "compute", "distributed
 class Signature(Row):
     """All given keys must match. type: the exception's name. message, text: regular expressions for the message, for anything said.
 
-    signal: the name of the signal that ended the process. check: a glob of the checks that may show it.
+    signal: the name of the signal that ended the process. finding: the name of a check's finding.
     not_text: an expression that must not occur (a look-alike's words).
     """
 
@@ -92,10 +92,17 @@ class Failure(Row):
 
 
 def matches(signature: Signature, failure: Failure) -> bool:
-    """Whether all the keys that the signature gives hold for the failure."""
-    everything = f"{failure.message}\n{failure.text}"
+    """Whether all the keys that the signature gives hold for the failure.
+
+    People quote a message without the exception's name: where a failure has no type of its own, the message is enough.
+    """
+    everything = f"{failure.type or ''}: {failure.message}\n{failure.text}"
     return (
-        (signature.type is None or signature.type == failure.type or bool(re.search(rf"\b{re.escape(signature.type)}\b", failure.text)))
+        (
+            signature.type in (None, failure.type)
+            or (failure.type is None and signature.message is not None)
+            or re.search(rf"\b{re.escape(signature.type or '')}\b", failure.text) is not None
+        )
         and (signature.message is None or re.search(signature.message, everything) is not None)
         and (signature.text is None or re.search(signature.text, everything) is not None)
         and (signature.not_text is None or re.search(signature.not_text, everything) is None)
@@ -125,12 +132,20 @@ def known(identifier: str) -> KnownFailure:
 
 
 def diagnose(failure: Failure) -> str | None:
-    """The id of the known failure that this is, or None. The longest signature that matches wins: it says the most."""
-    best: tuple[int, str] | None = None
-    for identifier, candidate in all_known().items():
-        for signature in candidate.signature:
-            if matches(signature, failure):
-                weight = sum(len(str(value)) for value in signature.model_dump(exclude_none=True).values())
-                if best is None or weight > best[0]:
-                    best = (weight, identifier)
-    return best[1] if best else None
+    """The id of the known failure that this is, or None: of all signatures that match, the one that says most."""
+    found = [
+        (_weight(signature, failure), identifier)
+        for identifier, candidate in all_known().items()
+        for signature in candidate.signature
+        if matches(signature, failure)
+    ]
+    return max(found)[1] if found else None
+
+
+def _weight(signature: Signature, failure: Failure) -> tuple[bool, bool, int, int]:
+    """How much a matching signature says. What ended the process outweighs what was printed on the way (a warning that was
+    survived); then the number of things that agree; then how long they are.
+    """
+    ended = signature.type is not None or signature.signal is not None
+    given = signature.model_dump(exclude_none=True, exclude={"not_text"})
+    return ended and signature.type == failure.type, ended, len(given), sum(len(str(value)) for value in given.values())

@@ -216,7 +216,10 @@ class _Controller:
 
         if exitstatus == pytest.ExitCode.INTERRUPTED or not self.results:
             return  # half a run is no record
-        whole = not (self.config.option.keyword or self.config.option.markexpr or getattr(self.config.option, "lf", False))
+        option = self.config.option
+        some = option.keyword or option.markexpr or option.deselect or getattr(option, "lf", False)
+        named = not all(Path(argument).is_dir() for argument in self.config.args)  # a file or a check: FILE::NAME
+        whole = self._is_whole()
         self.stale = self.verdicts.stale_expectations(self.results) if whole else []
         try:
             self.path = self.verdicts.write([*self.results, *self.stale], time.monotonic() - self.begun, whole)
@@ -225,6 +228,14 @@ class _Controller:
             session.exitstatus = 3
         if self.stale and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _is_whole(self) -> bool:
+        """Whether every check was asked for: only then is the run a record, and only then can an expectation be stale."""
+        from . import layout
+
+        option = self.config.option
+        chosen = option.keyword or option.markexpr or getattr(option, "lf", False) or getattr(option, "deselect", None)
+        return not chosen and all(Path(arg).resolve() == layout.suites().resolve() for arg in self.config.args)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for row in self.stale:

@@ -269,7 +269,7 @@ def test_an_interrupted_build_is_built_again(ground: Ground, start: Start, tmp_p
     """Killed or interrupted in the middle of an installation: nothing counts as standing, and the next run builds."""
     slow = tmp_path / "slow"
     slow.mkdir()
-    (slow / "backend.py").write_text("def build_wheel(*a, **k):\n    import time\n    time.sleep(1000)\n", encoding="utf-8")
+    (slow / "backend.py").write_text("def build_wheel(*a, **k):\n    import time\n    time.sleep(15)\n", encoding="utf-8")
     (slow / "pyproject.toml").write_text(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n\n[project]\nname = "slow"\nversion = "1"\n',
         encoding="utf-8",

@@ -233,7 +233,7 @@ def test_an_address_without_a_credential_stays_whole() -> None:
     assert records.scrub(text, {}) == text
 
 
-@given(texts, st.sampled_from(["/home/ann", "/root"]))
+@given(texts, st.sampled_from(["/home/ann", "/srv/ann"]))
 def test_no_place_stays(text: str, place: str) -> None:
     """A place is gone from any text."""
     assert place not in records.scrub(f"{text}{place}/x {place}", {place: "~"})

@@ -67,7 +67,7 @@ def test_an_index_that_does_not_answer_is_infrastructure(host: str) -> None:
         "--isolated",
         "download",
         "--retries",
-        "0",
+        "1",
         "--index-url",
         f"https://{host}/simple",
         "--no-deps",

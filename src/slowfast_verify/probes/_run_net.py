@@ -7,6 +7,7 @@ its search path, its log handlers or its random seed.
 import contextlib
 import io
 import logging
+import multiprocessing
 import os
 import re
 import runpy
@@ -68,6 +69,14 @@ def workplace(checkout, threads=2):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def end_children(spared):
+    """End the processes that a command left behind: SlowFast's drawing processes wait for more until their parent leaves."""
+    for child in multiprocessing.active_children():
+        if child not in spared:
+            child.terminate()
+            child.join(10)
+
+
 def run_net(checkout, configs, options):
     """`python tools/run_net.py --cfg CONFIGS --opts OPTIONS`, here; options is a dict. Returns what it wrote to stdout."""
     tools = os.path.join(checkout, "tools")
@@ -77,8 +86,12 @@ def run_net(checkout, configs, options):
     if not os.path.isfile(script):
         raise FileNotFoundError("no tools/run_net.py in the checkout %r: only the packages are installed here" % checkout)
     sys.argv = [script, "--cfg"] + list(configs) + ["--opts"] + [text for pair in options.items() for text in map(str, pair)]
-    with told() as tee:
-        runpy.run_path(script, run_name="__main__")
+    before = multiprocessing.active_children()
+    try:
+        with told() as tee:
+            runpy.run_path(script, run_name="__main__")
+    finally:
+        end_children(before)
     return tee.text()
 
 

@@ -2,6 +2,7 @@
 """PySlowFast's own demo, tools/run_net.py, on every given clip in one process: what it predicted and what it wrote."""
 import io
 import json
+import multiprocessing
 import os
 
 
@@ -33,8 +34,14 @@ def probe(step, checkout, config, clips, weights, labels, opts=(), threads=2):
             names = {index: name for name, index in json.load(file).items()}
         seen = {clip["path"]: [] for clip in clips}
         original = predictor.Predictor.__call__
+        before = multiprocessing.active_children()
+        drawing = []  # the processes of the clip before: each holds a copy of everything, and together they would need gigabytes
 
         def watched(self, task):
+            if not seen[self.cfg.DEMO.INPUT_VIDEO]:
+                fresh = [child for child in multiprocessing.active_children() if child not in drawing]
+                end_children(before + fresh)  # noqa: F821
+                drawing[:] = fresh
             task = original(self, task)
             row = task.action_preds[0].tolist()
             best = max(range(len(row)), key=row.__getitem__)

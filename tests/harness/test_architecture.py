@@ -1,0 +1,165 @@
+"""The house keeps its shape: who may import whom, how long a file may be, and what no file may contain."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import slowfast_verify
+
+PACKAGE = Path(slowfast_verify.__file__).parent
+ROOT = PACKAGE.parent.parent
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.parts)
+HOST = [path for path in MODULES if path.parent.name != "probes"]
+PROBES = [path for path in MODULES if path.parent.name == "probes"]
+LONGEST = 320
+#: Files that may be longer, how long, and why.
+LONGER = {"probes/_runner.py": (480, "it travels to the target as one text and can import nothing of ours")}
+#: module -> modules of ours that it must never reach, not even through another one.
+NEVER = {
+    "record": {"observe", "target", "provision", "installer", "plugin", "verdict"},
+    "report": {"observe", "target", "provision", "installer", "plugin", "verdict"},
+    "data": {"observe", "target", "provision", "installer", "record"},
+    "cell": {"observe", "target", "provision", "installer", "record"},
+    "matrix": {"observe", "target", "provision", "installer", "record"},
+    "knowledge": {"observe", "target", "provision", "installer", "record"},
+    "observe": {"provision", "installer", "record", "matrix", "verdict", "plugin"},
+}
+#: Modules that describe and decide, and never start anything.
+QUIET = (
+    "data",
+    "errors",
+    "action",
+    "cell",
+    "subject",
+    "matrix",
+    "expectation",
+    "knowledge",
+    "record",
+    "atomic",
+    "layout",
+    "death",
+    "ladder",
+)
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules that a file imports at its top level or inside a function; ours by their bare name with a leading dot."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            found |= {f".{node.module.split('.')[0]}"} if node.module else {f".{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def reached_from(name: str) -> set[str]:
+    """Every module of ours that a module reaches through imports at the top level of files."""
+    seen: set[str] = set()
+    left = [name]
+    while left:
+        path = PACKAGE / f"{left.pop()}.py"
+        for found in imports_of(path) if path.exists() else ():
+            ours = found.removeprefix("slowfast_verify.").removeprefix(".") if found.startswith((".", "slowfast_verify.")) else ""
+            if ours and ours not in seen:
+                seen.add(ours)
+                left.append(ours)
+    return seen
+
+
+@pytest.mark.parametrize("name", [name for name in NEVER if (PACKAGE / f"{name}.py").exists()])
+def test_imports_go_one_way(name: str) -> None:
+    """Records and reports never reach what observes or installs; data reaches nothing that acts; observing installs nothing."""
+    assert not reached_from(name) & NEVER[name]
+
+
+def test_the_walk_finds_what_is_there() -> None:
+    """The counter-example: what judges does reach what observes and what installs, through other modules too."""
+    assert {"observe", "target", "provision", "installer", "ending"} <= reached_from("verdict")
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_what_describes_starts_nothing(name: str) -> None:
+    """Models and data start no process and open no connection."""
+    roots = {found.split(".")[0] for found in imports_of(PACKAGE / f"{name}.py")}
+    assert not roots & {"subprocess", "socket", "requests", "urllib", "multiprocessing", "pooch"}
+
+
+@pytest.mark.parametrize("path", PROBES, ids=lambda path: path.name)
+def test_a_probe_imports_nothing_of_ours(path: Path) -> None:
+    """A probe is one file: it imports neither the package nor another probe."""
+    found = imports_of(path)
+    siblings = {other.stem for other in PROBES}
+    assert not [name for name in found if name.startswith(".") or name.split(".")[0] in {"slowfast_verify", *siblings}]
+
+
+def test_the_runner_is_ascii() -> None:
+    """The runner travels through shells and foreign code pages."""
+    (PACKAGE / "probes" / "_runner.py").read_bytes().decode("ascii")
+
+
+def test_only_provision_and_fix_install() -> None:
+    """One file installs, and the one that carries out fixes."""
+    callers = {path.stem for path in HOST if ".installer" in imports_of(path)}
+    assert callers <= {"provision", "fix"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_module_is_short_and_opens_with_its_contract(path: Path) -> None:
+    """A module has a docstring and a length that one can read in one go."""
+    text = path.read_text(encoding="utf-8")
+    limit, _ = LONGER.get(path.relative_to(PACKAGE).as_posix(), (LONGEST, ""))
+    assert len(text.splitlines()) <= limit
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_nothing_is_called_utils() -> None:
+    """A drawer for everything is a place for nothing."""
+    assert not [path.name for path in MODULES if path.stem in ("utils", "util", "helpers", "common", "misc")]
+
+
+def tracked() -> list[Path]:
+    """The project's files: those that git knows or would."""
+    listing = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=False
+    )
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    names = [name for name in listing.stdout.decode("utf-8").split("\0") if name]
+    return [ROOT / name for name in names if (ROOT / name).is_file() and (ROOT / name).stat().st_size < 2_000_000]
+
+
+#: Written so that this file does not contain them.
+FORBIDDEN = {
+    "a folder of one machine": "/" + r"(?:work|root|opt/wheels|opt/pypi)(?:/|\b)",
+    "a person's home": "/(?:home|Users)/" + r"(?!me\b|ann\b|user\b|you\b|runner\b|NAME\b|\{|<|\.\.\.)\w+",
+    "a host of a package registry": r"(?i)\b(?:files\." + r"pythonhosted\.org|pypi\." + r"org|test\.pypi\." + r"org)\b",
+}
+ALLOWED = {
+    "README.md", "README.zh-CN.md", "CONTRIBUTING.md",  # may show people where packages come from
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_contains(what: str) -> None:
+    """No file of the project names a folder of the machine that it was made on, or the host of a package registry."""
+    pattern = re.compile(FORBIDDEN[what])
+    found = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a clip, a checkpoint
+        if path == Path(__file__) or path.name in ALLOWED:
+            continue
+        found += [
+            f"{path.relative_to(ROOT)}:{n}: {line.strip()[:120]}" for n, line in enumerate(text.splitlines(), 1) if pattern.search(line)
+        ]
+    assert not found, "\n".join(found)

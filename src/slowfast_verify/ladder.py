@@ -52,13 +52,16 @@ def inventory_question(subject: Subject) -> Question:
 def batches(
     subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts: dict[str, str], asked: dict[str, Any]
 ) -> dict[str, list[Question]]:
-    """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths) and zoo."""
+    """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths), and zoo (the files fetched)."""
     places = {
         "fixtures": str(layout.fixtures()),
         "checkout": inventory.get("checkout") or "",
         "config": asked.get("config") or "",
         "checkpoint": asked.get("checkpoint") or "",
     }
+    zoo = asked.get("zoo") or {}
+    places.update({f"zoo_{key}": place for key, place in zoo.items()})
+    given = {name for name, value in asked.items() if value and not (name == "zoo" and "reason" in zoo)}
     found: dict[str, list[Question]] = {name: [] for name in BATCHES}
     found["imports"] += [
         Question(id=f"import:{name}", probe="import_module", args={"module": name}, seconds=120)
@@ -73,7 +76,7 @@ def batches(
             args = filled(row.args, places, opts)
             found[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb))
     for name, command in subject.command.items():
-        if not all(asked.get(name) for name in command.given):
+        if not given.issuperset(command.given):
             continue
         args = filled(command.args, places, opts)
         found[command.batch].append(Question(id=name, probe=command.probe, args=args, seconds=command.seconds, memory_mb=command.memory_mb))

@@ -216,10 +216,7 @@ class _Controller:
 
         if exitstatus == pytest.ExitCode.INTERRUPTED or not self.results:
             return  # half a run is no record
-        option = self.config.option
-        some = option.keyword or option.markexpr or option.deselect or getattr(option, "lf", False)
-        named = not all(Path(argument).is_dir() for argument in self.config.args)  # a file or a check: FILE::NAME
-        whole = self._is_whole()
+        whole = self._is_whole() and not (session.shouldfail or session.shouldstop)  # --maxfail ends a run early
         self.stale = self.verdicts.stale_expectations(self.results) if whole else []
         try:
             self.path = self.verdicts.write([*self.results, *self.stale], time.monotonic() - self.begun, whole)

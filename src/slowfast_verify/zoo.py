@@ -157,6 +157,18 @@ def fetch(entry: Entry, folder: Path | None = None, *, show: bool = True, limits
         return Fetched(path, pooch.file_hash(str(path)), _require_whole(path, entry))
 
 
+def example(folder: Path | None = None, *, show: bool = True, limits: Limits | None = None) -> dict[str, str]:
+    """The files of the documented example as {weights, clip, labels}; {reason} where they are not to be had."""
+    names = {"weights": "kinetics400/SLOWFAST_8x8_R50", "clip": "clips/archery", "labels": "labels/kinetics400"}
+    found = {}
+    for key, name in names.items():
+        try:
+            found[key] = str(fetch(find(name), folder, show=show, limits=limits).path)
+        except Problem as problem:
+            return {"reason": f"{name}: {problem.what}"}
+    return found
+
+
 def _download(entry: Entry, path: Path, part: Path, show: bool, limits: Limits) -> None:
     known = f"sha256:{entry.sha256}" if entry.sha256 else None
     pooch.get_logger().setLevel(logging.WARNING)  # it would print the address and the hash of every file

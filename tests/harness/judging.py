@@ -16,7 +16,10 @@ from typing import Any
 import pytest
 
 from slowfast_verify import layout
-from slowfast_verify.observe import PROBES
+from slowfast_verify.ladder import filled
+from slowfast_verify.matrix import default
+from slowfast_verify.observe import PROBES, Question
+from slowfast_verify.subject import subject
 from slowfast_verify.target import Target, of_python
 
 
@@ -56,6 +59,14 @@ def of_cell(cell: Path, path: Path | None = None) -> Target:
     kept = json.loads((cell / "cell.json").read_text(encoding="utf-8"))
     search = [str(path) if path else "", kept["variables"].get("PYTHONPATH", "")]
     return of_python(kept["python"]).with_env({**kept["variables"], "PYTHONPATH": os.pathsep.join(entry for entry in search if entry)})
+
+
+def question_of(cell: Path, name: str, *, id: str = "", **changed: Any) -> Question:
+    """A command of the cell's subject as a question, with some of its arguments changed."""
+    kept = json.loads((cell / "cell.json").read_text(encoding="utf-8"))
+    command = subject(default().cell(kept["cell"]).subject).command[name]
+    args = filled(command.args, {"fixtures": str(layout.fixtures()), "checkout": kept["checkout"] or ""}, kept["opts"])
+    return Question(id=id or name, probe=command.probe, args={**args, **changed}, seconds=command.seconds, memory_mb=command.memory_mb)
 
 
 def blocking(folder: Path, module: str) -> Path:

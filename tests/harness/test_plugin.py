@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -126,11 +125,11 @@ class Ground:
     def __init__(self, root: Path) -> None:
         self.data = data_folder.make(root / "data")
         self.reports = root / "reports"
-        self.suites = root / "suites"
+        self.suites = self.data / "tests" / "verify"
         self.count = root / "count"
         self.stack = self.data / "matrices" / "stacks" / "torch-tiny.toml"
         edit(self.stack, 'python = ["3.11"]', f'python = ["{VERSION}"]')
-        self.suites.mkdir()
+        self.suites.mkdir(parents=True)
         (self.suites / "conftest.py").write_text(CONFTEST.format(fakes=str(FAKES)), encoding="utf-8")
         (self.suites / "test_imports.py").write_text(IMPORTS, encoding="utf-8")
         (self.suites / "test_demo.py").write_text(DEMO, encoding="utf-8")
@@ -234,15 +233,9 @@ def test_every_outcome_comes_out_and_nothing_is_asked_twice(fresh: Ground, worke
     assert "no check failed for divides-by-zero" in done.stdout
     assert f"record: {fresh.reports}" in done.stdout
     assert [path.name for path in (fresh.reports / "records").iterdir() if path.suffix == ".json"] == [f"{fresh.id}.json"]
-
-
-def test_the_record_tells_nothing_personal(fresh: Ground) -> None:
-    """Neither home nor the folders of this run are in it."""
-    fresh.run("--cell", fresh.id, "-q")
     text = (fresh.reports / "records" / f"{fresh.id}.json").read_text(encoding="utf-8")
-    for place in (str(Path.home()) + "/", str(fresh.home), "/tmp/verify-", "/tmp/probe-"):
-        assert place not in text
-    assert "traceback" not in json.loads(text)["checks"][0]
+    for personal in (str(Path.home()) + "/", str(fresh.home), "/tmp/verify-", "/tmp/probe-"):
+        assert personal not in text
 
 
 @pytest.mark.parametrize("arguments", [["-k", "good"], ["-m", "batch", "-k", "runs"], ["--maxfail=1"]], ids=["-k", "-m", "--maxfail"])
@@ -267,8 +260,6 @@ def test_one_check_by_its_name_is_no_record(fresh: Ground) -> None:
     [
         (["--target", "ls", "--subject", "tiny"], "the target gives no answer: "),
         (["--target", "/nonesuch/python"], "there is no such target"),
-        (["--target", "."], "the folder is no Python environment"),
-        (["--target", sys.executable, "--subject", "tinny"], "there is no subject 'tinny'"),
         (["--target", sys.executable, "--subject", "tiny", "--config", "nonesuch.yaml"], "there is no such file: nonesuch.yaml"),
         (["--cell", "nonesuch"], "'nonesuch' is not the id of a cell"),
         ([], "tests/verify needs an environment to verify"),

@@ -1,4 +1,4 @@
-"""Rung checkpoint: a file is what it should be, the subject's own loader finds every weight in it, and what it keeps quiet about is caught."""
+"""Rung checkpoint: a file is whole, the subject's own loader finds every weight in it, and what it keeps quiet about is caught."""
 
 import pytest
 
@@ -66,7 +66,9 @@ def test_wrong_class_count_is_caught(facts):
 def test_random_initialisation_is_caught(facts):
     """With an empty TEST.CHECKPOINT_FILE_PATH SlowFast answers at random and ends with 0: its log line about that is recognised."""
     found = facts("checkpoint_left_empty")
-    assert found["untouched"] == found["tensors"], f"{found['tensors'] - found['untouched']} tensors changed, although no checkpoint was named"
+    assert found["untouched"] == found["tensors"], (
+        f"{found['tensors'] - found['untouched']} tensors changed, although no checkpoint was named"
+    )
     assert found["random_initialization"], "all weights are random, and nothing in what the loader says tells of it"
 
 
@@ -79,7 +81,9 @@ def test_damage_is_caught(damage, facts, tmp_path):
     copy.write_bytes(damaged((layout.fixtures() / "weights" / found["file"]).read_bytes(), row))
     sniffed = sniff(copy)
     torch_says = f"{row['error']['type']}: {row['error']['message']}" if row["error"] else "nothing: it loads"
-    assert sniffed.verdict in ("truncated", "damaged"), f"{damage}: the sniffer calls it {sniffed.verdict} ({sniffed.detail}); torch.load says {torch_says}"
+    assert sniffed.verdict in ("truncated", "damaged"), (
+        f"{damage}: the sniffer calls it {sniffed.verdict} ({sniffed.detail}); torch.load says {torch_says}"
+    )
 
 
 @pytest.mark.question("build_model")

@@ -51,4 +51,6 @@ def test_checkpoint_loads_again(training):
     found = training["reloaded"]
     assert found, "there was no checkpoint to load"
     assert found["weights_read"] == 1 and found["epoch"] == 0, f"read {found['weights_read']} times, of epoch {found['epoch']}"
-    assert not found["missing_keys"] and not found["unexpected_keys"], f"missing keys: {found['missing_keys']}; unexpected: {found['unexpected_keys']}"
+    assert not found["missing_keys"] and not found["unexpected_keys"], (
+        f"missing keys: {found['missing_keys']}; unexpected: {found['unexpected_keys']}"
+    )

@@ -4,6 +4,7 @@ Runs in the target. Not a probe: the host puts this text in front of each probe 
 Several commands and other probes share one process, so a command must leave no trace there: not its arguments, its current folder,
 its search path, its log handlers or its random seed.
 """
+
 import contextlib
 import io
 import logging
@@ -51,7 +52,15 @@ def workplace(checkout, threads=2):
     import torch
 
     root, here = logging.getLogger(), os.getcwd()
-    before = (list(sys.path), list(sys.argv), list(root.handlers), root.level, root.propagate, torch.get_num_threads(), torch.get_rng_state())
+    before = (
+        list(sys.path),
+        list(sys.argv),
+        list(root.handlers),
+        root.level,
+        root.propagate,
+        torch.get_num_threads(),
+        torch.get_rng_state(),
+    )
     folder = tempfile.mkdtemp(prefix="work-", dir=here)
     os.chdir(folder)
     if checkout and checkout not in sys.path:
@@ -98,8 +107,12 @@ def run_net(checkout, configs, options):
 def warnings_in(text):
     """What a log says about weights: the lists it prints, and the lines that mean a wrong answer with exit status 0."""
     found = {}
-    for key, pattern in (("missing_keys", r"missing keys: (.*)"), ("unexpected_keys", r"unexpected keys: (.*)"),
-                         ("not_loaded", r"Network weights (\S+) not loaded"), ("not_used", r"Network weights (\S+) not used")):
+    for key, pattern in (
+        ("missing_keys", r"missing keys: (.*)"),
+        ("unexpected_keys", r"unexpected keys: (.*)"),
+        ("not_loaded", r"Network weights (\S+) not loaded"),
+        ("not_used", r"Network weights (\S+) not used"),
+    ):
         found[key] = sorted(set(re.findall(pattern, text)) - {"[]"})
     found["random_initialization"] = "random initialization" in text
     found["weights_read"] = len(re.findall(r"missing keys: ", text))

@@ -441,6 +441,8 @@ def main(request):
     os.chdir(folder)  # or a checkout in the current folder would be imported by accident
     # The host's first line took "" away, so that nothing in the caller's folder shadows what was imported above.
     sys.path[:0] = [""] * HERE  # noqa: F821
+    # Threads of a torch that wait for work by spinning make everything several times slower where cores are shared; read at import.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     host.send("hello", python=sys.version, executable=sys.executable, fork=hasattr(os, "fork"), pid=os.getpid())
     if hasattr(os, "fork"):
         if supervise(request, host, folder):

@@ -1,4 +1,5 @@
 """The subject's own build_model on a config of ours: whether it makes the network on this machine."""
+
 import importlib
 
 

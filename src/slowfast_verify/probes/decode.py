@@ -1,4 +1,5 @@
 """What PyAV, OpenCV and torchvision's reader make of the clip that counts its own frames: how many, in which order, what colours."""
+
 import io
 import json
 import os

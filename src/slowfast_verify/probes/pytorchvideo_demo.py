@@ -1,4 +1,5 @@
 """pytorchvideo's SlowFast with its own reader and transforms on every clip: label and probability of each window."""
+
 import io
 import json
 

@@ -1,4 +1,5 @@
 """The `slowfast` 1.0 release of 2019: its model, our checkpoint through its own loader, and every clip. It has no demo of its own."""
+
 import io
 import json
 

@@ -1,5 +1,7 @@
 # with: run_net
+# ruff: noqa: F821 (workplace, run_net, ... are in _run_net.py, which the host puts in front)
 """PySlowFast's AVA demo (tools/run_net.py, DETECTION on), its boxes from a file or from the person detector: every label's score per box."""
+
 import io
 import json
 import os
@@ -14,7 +16,7 @@ def probe(step, checkout, config, video, weights, labels, boxes="", truth="", de
     step("import torch")
     import torch
 
-    with workplace(checkout, threads) as folder:  # noqa: F821 (_run_net.py)
+    with workplace(checkout, threads) as folder:
         output = os.path.join(folder, "ava.mp4")
         step("import slowfast.visualization.ava_demo_precomputed_boxes")
         from slowfast.visualization import ava_demo_precomputed_boxes as ava
@@ -28,25 +30,33 @@ def probe(step, checkout, config, video, weights, labels, boxes="", truth="", de
             original(self)
             for index in sorted(self.pred_boxes):
                 where, scores = self.pred_boxes[index]
-                keyframes.append({
-                    "frame": index,
-                    "boxes": [[round(float(edge), 2) for edge in box] for box in where],
-                    "scores": [{names.get(i, str(i)): round(float(v), 6) for i, v in enumerate(row)} for row in scores.tolist()],
-                })
+                keyframes.append(
+                    {
+                        "frame": index,
+                        "boxes": [[round(float(edge), 2) for edge in box] for box in where],
+                        "scores": [{names.get(i, str(i)): round(float(v), 6) for i, v in enumerate(row)} for row in scores.tolist()],
+                    }
+                )
 
         options = {
             # Boxes from a file need no GPU; the detector takes one where there is one.
             "NUM_GPUS": int(not boxes and torch.cuda.is_available()),
-            "OUTPUT_DIR": os.path.join(folder, "out"), "TEST.CHECKPOINT_FILE_PATH": weights, "DEMO.LABEL_FILE_PATH": labels,
-            "DEMO.INPUT_VIDEO": video, "DEMO.PREDS_BOXES": boxes, "DEMO.GT_BOXES": truth, "DEMO.OUTPUT_FILE": output,
+            "OUTPUT_DIR": os.path.join(folder, "out"),
+            "TEST.CHECKPOINT_FILE_PATH": weights,
+            "DEMO.LABEL_FILE_PATH": labels,
+            "DEMO.INPUT_VIDEO": video,
+            "DEMO.PREDS_BOXES": boxes,
+            "DEMO.GT_BOXES": truth,
+            "DEMO.OUTPUT_FILE": output,
         }
         if not boxes:
             options["DEMO.DETECTRON2_WEIGHTS"] = detector or os.path.join(folder, "detector.pkl")
+        options.update(opts)
         ava.AVAVisualizerWithPrecomputedBox.get_predictions = watched
         step("tools/run_net.py with DETECTION.ENABLE True")
         try:
-            text = run_net(checkout, [config], dict(options, **dict(opts)))  # noqa: F821
+            text = run_net(checkout, [config], options)
         finally:
             ava.AVAVisualizerWithPrecomputedBox.get_predictions = original
         step("read the output video")
-        return {"keyframes": keyframes, "output": video_facts(output), "log": warnings_in(text)}  # noqa: F821
+        return {"keyframes": keyframes, "output": video_facts(output), "log": warnings_in(text)}

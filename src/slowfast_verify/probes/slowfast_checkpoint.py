@@ -1,5 +1,7 @@
 # with: run_net
+# ruff: noqa: F821 (workplace, run_net, ... are in _run_net.py, which the host puts in front)
 """PySlowFast's own loader, load_test_checkpoint, on a model of its own: which keys fit, and what the log says when they do not."""
+
 import logging
 import os
 
@@ -18,7 +20,7 @@ class Kept(logging.Handler):
 def probe(step, checkout, config, options):
     """options: overrides (a mapping) that name the checkpoint. OUTPUT_DIR is an empty folder: the loader looks there, too."""
     step("import torch")
-    with workplace(checkout) as folder:  # noqa: F821 (_run_net.py)
+    with workplace(checkout) as folder:
         step("import slowfast.models, slowfast.utils.checkpoint")
         from slowfast.config.defaults import get_cfg
         from slowfast.models import build_model
@@ -37,12 +39,12 @@ def probe(step, checkout, config, options):
         logger.addHandler(kept)
         logger.setLevel(logging.DEBUG)
         try:
-            with told() as tee:  # noqa: F821
+            with told() as tee:
                 checkpoint.load_test_checkpoint(cfg, model)
         finally:
             logger.removeHandler(kept)
             logger.setLevel(level)
-        facts = warnings_in(tee.text() + "\n" + "\n".join(kept.lines))  # noqa: F821
+        facts = warnings_in(tee.text() + "\n" + "\n".join(kept.lines))
         same = [name for name, value in model.state_dict().items() if value.equal(before[name])]
         facts.update(tensors=len(before), untouched=len(same), classes=cfg.MODEL.NUM_CLASSES)
     return facts

@@ -1,5 +1,7 @@
 # with: run_net
+# ruff: noqa: F821 (workplace, run_net, ... are in _run_net.py, which the host puts in front)
 """PySlowFast's own demo, tools/run_net.py, on every given clip in one process: what it predicted and what it wrote."""
+
 import io
 import json
 import multiprocessing
@@ -16,8 +18,10 @@ def config_files(folder, config, clips):
         outputs[clip["path"]] = os.path.join(folder, clip["name"] + ".out.mp4")
         path = os.path.join(folder, clip["name"] + ".yaml")
         with io.open(path, "w", encoding="utf-8") as file:
-            file.write(u"_BASE_: %s\nDEMO:\n  INPUT_VIDEO: %s\n  OUTPUT_FILE: %s\n" % tuple(
-                json.dumps(value) for value in (os.path.abspath(config), clip["path"], outputs[clip["path"]])))
+            file.write(
+                "_BASE_: %s\nDEMO:\n  INPUT_VIDEO: %s\n  OUTPUT_FILE: %s\n"
+                % tuple(json.dumps(value) for value in (os.path.abspath(config), clip["path"], outputs[clip["path"]]))
+            )
         files.append(path)
     return files, outputs
 
@@ -25,7 +29,7 @@ def config_files(folder, config, clips):
 def probe(step, checkout, config, clips, weights, labels, opts=(), threads=2):
     """clips: [{name, path}]. weights: the checkpoint, or "" to see what happens without. opts: further overrides (a mapping)."""
     step("import torch")
-    with workplace(checkout, threads) as folder:  # noqa: F821 (_run_net.py)
+    with workplace(checkout, threads) as folder:
         files, outputs = config_files(folder, config, clips)
         step("import slowfast.visualization.predictor")
         from slowfast.visualization import predictor
@@ -40,7 +44,7 @@ def probe(step, checkout, config, clips, weights, labels, opts=(), threads=2):
         def watched(self, task):
             if not seen[self.cfg.DEMO.INPUT_VIDEO]:
                 fresh = [child for child in multiprocessing.active_children() if child not in drawing]
-                end_children(before + fresh)  # noqa: F821
+                end_children(before + fresh)
                 drawing[:] = fresh
             task = original(self, task)
             row = task.action_preds[0].tolist()
@@ -48,15 +52,20 @@ def probe(step, checkout, config, clips, weights, labels, opts=(), threads=2):
             seen[self.cfg.DEMO.INPUT_VIDEO].append([names.get(best, str(best)), round(row[best], 6)])
             return task
 
+        options = {
+            "NUM_GPUS": 0,
+            "OUTPUT_DIR": os.path.join(folder, "out"),
+            "TEST.CHECKPOINT_FILE_PATH": weights,
+            "DEMO.LABEL_FILE_PATH": labels,
+            "DEMO.CLIP_VIS_SIZE": 1,  # labels are drawn on two frames of a window: drawing costs more than the network
+        }
+        options.update(opts)
         predictor.Predictor.__call__ = watched
         step("tools/run_net.py on %d clips" % len(clips))
         try:
-            text = run_net(checkout, files, dict({  # noqa: F821
-                "NUM_GPUS": 0, "OUTPUT_DIR": os.path.join(folder, "out"), "TEST.CHECKPOINT_FILE_PATH": weights, "DEMO.LABEL_FILE_PATH": labels,
-            }, **dict(opts)))
+            text = run_net(checkout, files, options)
         finally:
             predictor.Predictor.__call__ = original
         step("read the output videos")
-        answers = [{"name": clip["name"], "windows": seen[clip["path"]],
-                    "output": video_facts(outputs[clip["path"]])} for clip in clips]  # noqa: F821
-    return {"clips": answers, "log": warnings_in(text)}  # noqa: F821
+        answers = [{"name": clip["name"], "windows": seen[clip["path"]], "output": video_facts(outputs[clip["path"]])} for clip in clips]
+    return {"clips": answers, "log": warnings_in(text)}

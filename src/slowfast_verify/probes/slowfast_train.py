@@ -1,5 +1,7 @@
 # with: run_net
+# ruff: noqa: F821 (workplace, run_net, ... are in _run_net.py, which the host puts in front)
 """PySlowFast's own training command, tools/run_net.py, for two iterations; then its checkpoint through its own loader."""
+
 import contextlib
 import json
 import os
@@ -34,10 +36,10 @@ def reloaded(config, opts, path):
     cfg.merge_from_file(config)
     cfg.merge_from_list([text for pair in dict(opts).items() for text in map(str, pair)])
     cfg.NUM_GPUS = 0
-    with told() as tee:  # noqa: F821 (_run_net.py)
+    with told() as tee:
         # Found by its prints, not by its log lines: the log handler writes to the stdout of the training run.
         epoch = checkpoint.load_checkpoint(path, build_model(cfg), data_parallel=False)
-    return dict(warnings_in(tee.text()), epoch=epoch)  # noqa: F821
+    return dict(warnings_in(tee.text()), epoch=epoch)
 
 
 def probe(step, checkout, config, data, prefix, without_synchronize=False, opts=(), threads=2):
@@ -50,13 +52,13 @@ def probe(step, checkout, config, data, prefix, without_synchronize=False, opts=
 
     if without_synchronize and torch.cuda.is_available():
         return {"needed": False}
-    with workplace(checkout, threads) as folder:  # noqa: F821
+    with workplace(checkout, threads) as folder:
         output = os.path.join(folder, "out")
+        options = {"NUM_GPUS": 0, "OUTPUT_DIR": output, "DATA.PATH_TO_DATA_DIR": data, "DATA.PATH_PREFIX": prefix}
+        options.update(opts)
         step("tools/run_net.py with TRAIN.ENABLE True")
         with quiet_synchronize(without_synchronize) as calls:
-            text = run_net(checkout, [config], dict({  # noqa: F821
-                "NUM_GPUS": 0, "OUTPUT_DIR": output, "DATA.PATH_TO_DATA_DIR": data, "DATA.PATH_PREFIX": prefix,
-            }, **dict(opts)))
+            text = run_net(checkout, [config], options)
         step("find the checkpoint")
         from slowfast.utils import checkpoint
 
@@ -64,8 +66,11 @@ def probe(step, checkout, config, data, prefix, without_synchronize=False, opts=
         stats = [json.loads(line) for line in re.findall(r"json_stats: (\{.*\})", text)]
         facts = {
             "iterations": [{key: row.get(key) for key in ("iter", "loss", "lr")} for row in stats if row["_type"] == "train_iter_"],
-            "logged": sorted(set(row["_type"] for row in stats)), "synchronize_calls": len(calls),
-            "checkpoint": os.path.basename(path) if path else None, "bytes": os.path.getsize(path) if path else 0, "reloaded": None,
+            "logged": sorted(set(row["_type"] for row in stats)),
+            "synchronize_calls": len(calls),
+            "checkpoint": os.path.basename(path) if path else None,
+            "bytes": os.path.getsize(path) if path else 0,
+            "reloaded": None,
         }
         if path:
             step("load the checkpoint with slowfast.utils.checkpoint.load_checkpoint")

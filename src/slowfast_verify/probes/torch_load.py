@@ -1,4 +1,5 @@
 """torch.load, with its own defaults, on a checkpoint and on damaged copies of it: what it holds, and what torch here says of the damage."""
+
 import os
 import zipfile
 
@@ -37,8 +38,12 @@ def probe(step, weights, damage=True):
     with open(weights, "rb") as file:
         data = file.read()
     place = inside_a_tensor(weights)
-    for name, how in (("cut in half", {"keep": len(data) // 2}), ("last byte missing", {"keep": len(data) - 1}), ("one bit flipped", {"flip": place})):
-        copy = bytearray(data[:how.get("keep", len(data))])
+    for name, how in (
+        ("cut in half", {"keep": len(data) // 2}),
+        ("last byte missing", {"keep": len(data) - 1}),
+        ("one bit flipped", {"flip": place}),
+    ):
+        copy = bytearray(data[: how.get("keep", len(data))])
         if "flip" in how:
             copy[how["flip"]] ^= 0x40
         with open("damaged.pyth", "wb") as file:

@@ -110,7 +110,7 @@ def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
         "-p",
         "no:cacheprovider",
     ]
-    argv += ["-n", str(jobs), "--dist", "loadgroup"] if jobs > 1 else []
+    argv += ["-n", str(jobs), "--dist", "loadscope"] if jobs > 1 else []
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="verify-") as shared, log.open("wb") as stream:
         env = {**os.environ, "SLOWFAST_VERIFY_RUN": shared, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -16,8 +16,8 @@ from .data import Row, load
 from .observe import Question
 from .subject import Subject
 
-Batch = Literal["environment", "imports", "distributed", "demo"]
-BATCHES: tuple[Batch, ...] = ("environment", "imports", "distributed", "demo")
+Batch = Literal["environment", "imports", "demo"]
+BATCHES: tuple[Batch, ...] = ("environment", "imports", "demo")
 
 
 class AskedOfAll(Row):

@@ -119,7 +119,7 @@ class Command(Row):
     """
 
     probe: str
-    batch: Literal["environment", "imports", "distributed", "demo"]
+    batch: Literal["environment", "imports", "demo"]
     args: dict[str, Any] = {}
     seconds: float = 240.0
     memory_mb: int = 6144

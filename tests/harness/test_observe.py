@@ -172,7 +172,7 @@ def test_a_slow_target_is_given_more_time(put: Put, here: Target) -> None:
 @pytest.mark.parametrize("more", [{}, {"apart": True}, {"children": 50}, {"how": "forking"}], ids=["child", "apart", "fifty", "forking"])
 def test_children_of_a_hung_probe_do_not_outlive_it(put: Put, token: str, more: dict[str, object]) -> None:
     """What a hung probe has started ends with it: in a session of its own, by the dozen, and while it goes on starting more."""
-    seen = put(("fake_hanging", {"token": token, **more}, {"seconds": 1}))["0"]
+    seen = put(("fake_hanging", {"token": token, **more}, {"seconds": 0.6}))["0"]
     assert seen.how == "hung"
     assert gone(token, within=0.5)
 

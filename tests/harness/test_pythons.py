@@ -259,9 +259,18 @@ WRAPPED = f"argv:sh -c '\"$@\"; exit 7' sh {sys.executable}"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the adoption of orphans is Linux's")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize(("how", "where"), [("python", PLAIN), ("steps", PLAIN), ("lock", PLAIN), ("python", WRAPPED)],
-                         ids=["quiet", "talking", "lock", "wrapped"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("how", "where", "number"),
+    [
+        pytest.param("python", PLAIN, signal.SIGKILL, id="killed"),
+        pytest.param("steps", PLAIN, signal.SIGKILL, id="killed while the probe talks"),
+        pytest.param("lock", PLAIN, signal.SIGKILL, id="killed while the lock is held"),
+        pytest.param("python", WRAPPED, signal.SIGKILL, id="killed behind a wrapper"),
+        pytest.param("steps", PLAIN, signal.SIGTERM, id="asked to end"),
+        pytest.param("python", PLAIN, signal.SIGINT, id="interrupted"),
+        pytest.param("python", WRAPPED, signal.SIGINT, id="interrupted behind a wrapper"),
+    ],
+)
 def test_nothing_outlives_the_host(token: str, number: signal.Signals, how: str, where: str) -> None:
     """Whether the host is killed, asked to end or interrupted from the keyboard: a hanging probe and its children end with it."""
     host = subprocess.Popen([sys.executable, "-c", HOST, str(FAKES), how, token, where], stdout=subprocess.PIPE, text=True)

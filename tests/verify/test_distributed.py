@@ -4,7 +4,7 @@ import pytest
 
 from slowfast_verify.errors import NotVerifiable
 
-pytestmark = pytest.mark.batch("distributed")
+pytestmark = pytest.mark.batch("imports")
 OVERRIDE = "--opts DIST_BACKEND gloo"
 METHODS = ("tcp", "file", "env")
 #: What the helpers of slowfast.utils.distributed must give on both ranks; rank r brings the tensor [[r + 1, 10 * (r + 1)]].

@@ -102,12 +102,17 @@ class Record(Frozen):
         return {rung: worst(check.outcome for check in self.checks if check.rung == rung) for rung in RUNGS}
 
     def reached(self) -> str | None:
-        """The last rung up to which every rung that has a verdict is free of failures, expected or not."""
+        """How far the cell got: the last rung of which a check passed, up to the first that is red or of which none passed.
+
+        A rung whose checks all fail for a known cause stops the climb; one where some do (a broken config among a hundred) does not, and
+        its word in every table says how many.
+        """
         last = None
         for rung, outcome in self.rungs().items():
-            if outcome in ("failed", "passed unexpectedly", "failed as expected", "infrastructure"):
+            passed = any(check.rung == rung and check.outcome == "passed" for check in self.checks)
+            if outcome in ("failed", "passed unexpectedly", "infrastructure") or (outcome == "failed as expected" and not passed):
                 break
-            if any(check.rung == rung and check.outcome == "passed" for check in self.checks):
+            if passed:
                 last = rung
         return last
 

@@ -80,7 +80,9 @@ class Verdicts:
                     f"the environment of {cell.id} does not stand", cause="it was never built, or its inputs changed since",
                     next=f"slowfast-verify climb {cell.id}",
                 )  # fmt: skip
-            target = targets.of_python(provisioned.python).with_env(provisioned.variables)
+            # A cpu cell means the CPU also on a machine with a GPU, or what is expected of it would depend on the machine.
+            hidden = {"CUDA_VISIBLE_DEVICES": ""} if cell.accelerator == "cpu" else {}
+            target = targets.of_python(provisioned.python).with_env({**provisioned.variables, **hidden})
             name = cell.subject
         else:
             target = targets.parse(option.target)

@@ -186,6 +186,8 @@ def test_a_rung_that_was_skipped_is_not_reached() -> None:
     assert a_record(("environment", "passed"), ("imports", "not verified")).reached() == "environment"
     assert a_record(("environment", "passed"), ("imports", "passed"), ("imports", "failed"), ("demo", "passed")).reached() == "environment"
     assert a_record(("environment", "passed"), ("imports", "failed as expected"), ("demo", "passed")).reached() == "environment"
+    some = a_record(("environment", "passed"), ("imports", "failed as expected"), ("imports", "passed"), ("demo", "passed"))
+    assert some.reached() == "demo"
     assert a_record(("environment", "passed"), ("imports", "infrastructure"), ("demo", "passed")).reached() == "environment"
     assert a_record(("environment", "passed"), ("imports", "stale"), ("imports", "passed"), ("demo", "passed")).reached() == "demo"
     rungs = a_record(("imports", "passed"), ("imports", "not verified")).rungs()

@@ -63,15 +63,27 @@ def load(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
 
 
 def causes(shown: Iterable[Record]) -> list[tuple[CheckResult, list[str]]]:
-    """Each first cause once, with the cells that it stops, the most frequent first."""
+    """Each unexpected first cause once, with the cells that it stops, the most frequent first."""
     grouped: dict[tuple[str, str], tuple[CheckResult, list[str]]] = {}
     for record in shown:
         first = record.first_cause()
-        if first:
+        if first and first.outcome != "failed as expected":
             message = first.failure.message.split("\n")[0] if first.failure else first.reason or ""
             key = (first.knowledge or message, first.rung)
             grouped.setdefault(key, (first, []))[1].append(record.cell)
     return sorted(grouped.values(), key=lambda item: -len(item[1]))
+
+
+def known_causes(shown: Iterable[Record]) -> list[tuple[str, str, dict[str, int]]]:
+    """[(known failure, rung, {cell: checks that fail for it})] of what failed as expected, in the order of the ladder."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for record in shown:
+        for check in record.checks:
+            if check.outcome == "failed as expected" and check.knowledge:
+                cells = found.setdefault((check.knowledge, check.rung), {})
+                cells[record.cell] = cells.get(record.cell, 0) + 1
+    ordered = sorted(found.items(), key=lambda item: (knowledge.RUNGS.index(item[0][1]), item[0][0]))
+    return [(name, rung, cells) for (name, rung), cells in ordered]
 
 
 def sentence(check: CheckResult) -> str:
@@ -113,6 +125,12 @@ def print_summary(shown: list[Record], console: Console | None = None) -> None:
         table.add_row(record.cell, *cells, record.reached() or "nothing")
     console.print(table)
     console.print(Text(LEGEND, style="dim"))
+    expected = known_causes(shown)
+    if expected:
+        console.print("\nfails as expected:", highlight=False)
+    for name, rung, counts in expected:
+        where = f"{len(counts)} cell{'s' if len(counts) > 1 else ''}"
+        console.print(f"  {rung}: {knowledge.known(name).title} [{name}] in {where}", highlight=False, markup=False)
     for check, stopped in causes(shown):
         record = next(r for r in shown if r.cell == stopped[0])
         console.print()
@@ -155,14 +173,19 @@ def markdown(shown: list[Record]) -> str:
             f"| `{record.cell}` | {t.get('python', '')} | {t.get('torch', '')} | {t.get('torchvision', '')} | {t.get('numpy', '')} "
             f"| {t.get('machine', '')} {t.get('libc', '')} | {known} | {i.seconds if i else ''} | {record.seconds} |"
         )
-    lines += ["", "## First causes", ""]
+    lines += ["", "## Failures", ""]
     for check, stopped in causes(shown):
         title = f" — {knowledge.known(check.knowledge).title} (`{check.knowledge}`)" if check.knowledge else ""
         lines.append(f"- **{check.outcome}** at {check.rung}{title}")
         lines.append(f"  - `{sentence(check)}`".replace("\n", " "))
         lines += [f"  - in `{cell}`" for cell in stopped]
-    if not any(record.first_cause() for record in shown):
-        lines.append("None.")
+    if not causes(shown):
+        lines.append("None that was not expected.")
+    lines += ["", "## Fails as expected", "", "Each known cause once; the number is how many checks of the cell it explains.", ""]
+    for name, rung, cells in known_causes(shown):
+        lines.append(f"- {rung}: **{knowledge.known(name).title}** (`{name}`)")
+        lines.append(f"  - {knowledge.known(name).explain.cause}")
+        lines += [f"  - `{cell}`: {count}" for cell, count in cells.items()]
     lines += ["", "## Not verified", ""]
     reasons: dict[str, set[str]] = {}
     for record in shown:

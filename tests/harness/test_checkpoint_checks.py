@@ -11,6 +11,8 @@ import pytest
 from slowfast_verify import layout
 from slowfast_verify.errors import NotVerifiable
 from slowfast_verify.observe import Question, observe
+from slowfast_verify.target import Target
+from slowfast_verify.verdict import Unanswered, answered
 
 from .judging import answers, checks, of_cell, question_of, standing
 
@@ -49,6 +51,8 @@ def test_shipped_file_that_is_broken(damage: str, tmp_path: Path, monkeypatch: p
     [
         ("no_key_is_missing_or_left_over", {"missing_keys": ["head.projection.weight"]}, r"missing keys: \['head"),
         ("no_key_is_missing_or_left_over", {"unexpected_keys": ["ema.decay"]}, r"unexpected keys: \['ema"),
+        ("no_key_is_missing_or_left_over_with_detection", {"missing_keys": ["s5.pathway0_nonlocal"]}, r"missing keys: \['s5"),
+        ("no_key_is_missing_or_left_over_with_detection", {"unexpected_keys": ["head.roi"]}, r"unexpected keys: \['head\.roi"),
         ("loader_changes_every_weight", {"untouched": 662}, "662 of 662 tensors are as random as before"),
         ("loader_changes_every_weight", {"weights_read": 0}, "reported 0 checkpoints"),
     ],
@@ -56,7 +60,7 @@ def test_shipped_file_that_is_broken(damage: str, tmp_path: Path, monkeypatch: p
 def test_weights_that_do_not_fit(name: str, broken: dict[str, Any], words: str) -> None:
     """A missing key, one too many, a loader that changes nothing and one that read nothing are red."""
     with pytest.raises(AssertionError, match=words):
-        getattr(CHECKPOINT, f"test_{name}")(answers(checkpoint={**FITS, **broken}))
+        getattr(CHECKPOINT, f"test_{name}")(answers(checkpoint={**FITS, **broken}, checkpoint_ava={**FITS, **broken}))
 
 
 def test_silence_is_red() -> None:
@@ -104,6 +108,25 @@ def test_your_checkpoint(tmp_path: Path) -> None:
         CHECKPOINT.test_your_checkpoint_loads({"checkpoint": str(caffe2)}, answers())
     with pytest.raises(AssertionError, match="3 of 662 tensors"):
         CHECKPOINT.test_your_checkpoint_fits_your_config({}, answers(your_checkpoint_in_its_model={**FITS, "untouched": 3}))
+
+
+def test_build_model_that_wants_a_gpu(here: Target, tmp_path: Path) -> None:
+    """A build_model that asks for a GPU whatever NUM_GPUS says is red with its own words; one without a weight is red as well."""
+    (tmp_path / "fake_subject.py").write_text(
+        "class Config:\n    def merge_from_file(self, path):\n        self.path = path\n"
+        "get_cfg = Config\n"
+        "def build_model(cfg):\n    assert cfg.NUM_GPUS == 0\n"
+        "    raise AssertionError('Cannot use more GPU devices than available')\n",
+        encoding="utf-8",
+    )
+    args = {"defaults": "fake_subject", "module": "fake_subject", "config": "any.yaml"}
+    target = here.with_env({"PYTHONPATH": str(tmp_path)})
+    seen = observe(target, [Question(id="build_model", probe="build_model", args=args)])["build_model"]
+    with pytest.raises(Unanswered, match=r"Cannot use more GPU devices than available\n  while: build_model"):
+        CHECKPOINT.test_build_model_needs_no_gpu(lambda _: answered(seen))
+    CHECKPOINT.test_build_model_needs_no_gpu(answers(build_model={"tensors": 662}))
+    with pytest.raises(AssertionError):
+        CHECKPOINT.test_build_model_needs_no_gpu(answers(build_model={"tensors": 0}))
 
 
 @pytest.mark.heavy

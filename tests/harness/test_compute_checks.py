@@ -91,6 +91,37 @@ def test_wrong_numbers_on_the_gpu() -> None:
         judge("roi_align_on_the_gpu", H200, align=None)
 
 
+@pytest.mark.parametrize("wrong", [0.1, None])
+@pytest.mark.parametrize(
+    ("name", "question", "key"),
+    [
+        ("conv3d_forward", "conv3d", "output"),
+        ("conv3d_backward", "conv3d", "input_grad"),
+        ("conv3d_backward", "conv3d", "weight_grad"),
+        ("roi_align", "roi_align:detectron2", ""),
+    ],
+)
+def test_wrong_numbers_on_the_cpu(name: str, question: str, key: str, wrong: float | None) -> None:
+    """One result that is off, or of another shape, fails the check that is about it and names it; right ones pass."""
+    check = getattr(COMPUTE, f"test_{name}")
+    given = ("detectron2",) if name == "roi_align" else ()
+    right: dict[str, Any] = {"output": 1e-6, "input_grad": 1e-6, "weight_grad": 1e-6}
+    check(*given, lambda asked: {question: {"deviations": right, "deviation": 1e-6}}[asked])
+    told = {"output": "the output of conv3d", "input_grad": "of conv3d's input", "weight_grad": "of conv3d's weights", "": "of detectron2"}
+    with pytest.raises(AssertionError, match=told[key] + (" is off by 0.1 " if wrong else " has another shape")):
+        check(*given, lambda asked: {question: {"deviations": {**right, key: wrong}, "deviation": wrong}}[asked])
+
+
+def test_bridge_to_numpy_that_is_broken() -> None:
+    """A torch that NumPy does not go with, and numbers that come back changed, are red with both versions or with the numbers."""
+    refused = {"version": "2.1.2", "bridge": {"numpy": "2.0.1", "error": "RuntimeError: Numpy is not available"}}
+    with pytest.raises(AssertionError, match=r"torch 2\.1\.2 and numpy 2\.0\.1 do not go together: RuntimeError: Numpy is not"):
+        COMPUTE.test_numpy_bridge(answers(torch_build=refused))
+    changed = {"version": "2.1.2", "bridge": {"numpy": "1.26.4", "back": [[0, 1, 2], [3, 4, 5]]}}
+    with pytest.raises(AssertionError, match=r"came back changed: \[\[0, 1, 2\]"):
+        COMPUTE.test_numpy_bridge(answers(torch_build=changed))
+
+
 @pytest.mark.heavy
 def test_other_stored_numbers_are_red(tmp_path: Path) -> None:
     """A real torch is judged wrong when one stored value of each result is another: the comparison really looks."""

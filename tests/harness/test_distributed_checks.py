@@ -119,6 +119,23 @@ def test_nccl_pair() -> None:
         DISTRIBUTED.test_nccl_over_two_gpus(answers(nccl={"skipped": None, "meetings": {"tcp": {"ranks": ranks}}}))
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("name", DISTRIBUTED.HELPERS)
+def test_helper_with_another_answer(name: str, rank: int) -> None:
+    """A helper that gives one rank something else, or raises there, is red with its name and the rank."""
+    right = DISTRIBUTED.HELPERS[name]
+    DISTRIBUTED.test_helper_over_gloo(name, answers(gloo={"helpers": {"ranks": [{name: right}, {name: right}]}}))
+    for told, words in (
+        ({name: ["another"]}, rf"{name} gave rank {rank} \['another'\], not"),
+        ({name: {"error": "ValueError: no"}}, f"{name} on rank {rank}: ValueError: no"),
+        ({"error": "ImportError: no such module"}, rf"slowfast\.utils\.distributed on rank {rank}: ImportError: no such module"),
+    ):
+        ranks: list[dict[str, Any]] = [{name: right}, {name: right}]
+        ranks[rank] = told
+        with pytest.raises(AssertionError, match=words):
+            DISTRIBUTED.test_helper_over_gloo(name, answers(gloo={"helpers": {"ranks": ranks}}))
+
+
 # ---- with a real torch -------------------------------------------------------------------------------------------------
 
 

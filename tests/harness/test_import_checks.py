@@ -1,4 +1,4 @@
-"""The imports rung finds failures that an import hides: by reading what catches them, and by what is printed or warned of."""
+"""The imports rung can fail: on modules that do not import, and on failures that an import hides, caught, printed or warned of."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from slowfast_verify.observe import Observation, Question, observe
+from slowfast_verify.subject import subject
 from slowfast_verify.swallowed import hidden, signs
 from slowfast_verify.target import Target
+from slowfast_verify.verdict import Unanswered, answered
 
-from .judging import blocking, of_cell, standing, verify
+from .judging import blocking, checks, of_cell, standing, verify
+
+IMPORTS = checks("imports")
 
 
 def imported(here: Target, folder: Path, source: str, **others: str) -> Observation:
@@ -96,6 +100,46 @@ def test_what_healthy_environments_say(line: str) -> None:
 def test_open_failure_hides_nothing() -> None:
     """An import that fails openly is not told of a second time."""
     assert hidden(Observation(id="it", how="raised", type="ImportError", message="x", stderr_tail="No module named 'x'")) == []
+
+
+@pytest.mark.parametrize("check", ["dependency_imports", "module_imports"])
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import surely_not_there\n", "ModuleNotFoundError: No module named 'surely_not_there'"),
+        ("import os\nos.abort()\n", "died: .*SIGABRT"),
+    ],
+)
+def test_module_that_does_not_import(here: Target, tmp_path: Path, check: str, source: str, words: str) -> None:
+    """A real import that raises, and one that takes its process with it, are red with the cause and with what was being imported."""
+    found = imported(here, tmp_path, source)
+    with pytest.raises(Unanswered, match=rf"{words}[\s\S]*while: import swallowing"):
+        getattr(IMPORTS, f"test_{check}")("swallowing", lambda _: answered(found))
+
+
+def test_name_that_is_missing(here: Target, tmp_path: Path) -> None:
+    """A module that imports and lacks a name is red with both; the name that it has is green."""
+    (tmp_path / "lacking.py").write_text("here = 1\n", encoding="utf-8")
+    target = here.with_env({"PYTHONPATH": str(tmp_path)})
+    names = ("here", "cat_all_gather")
+    found = observe(
+        target, [Question(id=f"name:lacking.{name}", probe="has_name", args={"module": "lacking", "name": name}) for name in names]
+    )
+    IMPORTS.test_name_exists("lacking.here", lambda question: answered(found[question]))
+    with pytest.raises(AssertionError, match="lacking has no name cat_all_gather"):
+        IMPORTS.test_name_exists("lacking.cat_all_gather", lambda question: answered(found[question]))
+
+
+def test_swallowed_failure_is_red(here: Target, tmp_path: Path) -> None:
+    """One module among all that hides a failure turns the check red, which names that module and the cause, and no other."""
+    quiet = Observation(id="it", how="answered", facts={"warnings": [], "hidden": []})
+    hiding = imported(here, tmp_path, CAUGHT.format("print('please update')"), inner="import surely_not_there\n")
+    inventory = {"distributions": {}, "modules": ["slowfast.models", "slowfast.datasets"]}
+    with pytest.raises(AssertionError, match=r"\Aslowfast\.datasets imports, but hides a failure: line 2 .*'surely_not_there'\Z"):
+        IMPORTS.test_nothing_is_swallowed(
+            lambda question: hiding if question == "import:slowfast.datasets" else quiet, inventory, subject("pyslowfast")
+        )
+    IMPORTS.test_nothing_is_swallowed(lambda _: quiet, inventory, subject("pyslowfast"))
 
 
 def test_every_sign_says_why() -> None:

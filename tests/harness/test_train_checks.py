@@ -10,7 +10,7 @@ import pytest
 
 from slowfast_verify import layout
 from slowfast_verify.observe import Observation, observe
-from slowfast_verify.verdict import Unanswered
+from slowfast_verify.verdict import Unanswered, answered
 
 from .judging import answers, checks, of_cell, question_of, standing
 
@@ -71,6 +71,8 @@ def test_which_run_is_judged() -> None:
     assert FITTED({"train": stopped, "train_without_synchronize": second}.__getitem__) == {"which": "second"}
     with pytest.raises(Unanswered, match="NVIDIA"):
         FITTED({"train": stopped, "train_without_synchronize": not_needed}.__getitem__)
+    with pytest.raises(Unanswered, match="RuntimeError: Found no NVIDIA driver on your system"):
+        TRAIN.test_training_command_needs_no_gpu(lambda _: answered(stopped))
     with pytest.raises(AssertionError):
         TRAIN.test_training_command_needs_no_gpu(answers(train={"iterations": []}))
 

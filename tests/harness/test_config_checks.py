@@ -216,15 +216,15 @@ def test_refused_config_fails_with_file_and_line() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("has_no_key_twice", "demo/x.yaml:4:1: the key A stands here"),
-        ("has_numbers", "demo/x.yaml:5:1: LRS holds"),
-        ("points_to_what_exists", "base.yaml:6:1: LABELS names"),
-        ("is_read_as_written", "demo/x.yaml: the encoding cp936"),
+        ("given_config_has_no_key_twice", "demo/x.yaml:4:1: the key A stands here"),
+        ("given_config_has_numbers", "demo/x.yaml:5:1: LRS holds"),
+        ("given_config_points_to_what_exists", "base.yaml:6:1: LABELS names"),
+        ("given_config_is_read_as_written", "demo/x.yaml: the encoding cp936"),
     ],
 )
 def test_each_property_of_a_given_config_has_its_check(name: str, words: str) -> None:
     """Each kind of finding fails the one check that is about it, and a fine file passes it."""
-    check = getattr(CONFIG, f"test_given_config_{name}")
+    check = getattr(CONFIG, f"test_{name}")
     check("demo/x.yaml", answers(configs={"given": FINE}))
     with pytest.raises(AssertionError, match=words):
         check("demo/x.yaml", answers(configs={"given": REFUSED}))

@@ -153,6 +153,7 @@ def test_uv_without_the_settings_would_not_find_them(configure: Configure, pytho
     assert run_uv(python, "svta==1.0") == ["svta==1.0"]
 
 
+@pytest.mark.heavy
 def test_pip_and_uv_install_list_and_remove_alike(configure: Configure, tmp_path: Path) -> None:
     """The same words make, fill, list and empty an environment with either installer; a constraint holds for both."""
     for version in ("1.0", "2.0"):

@@ -97,6 +97,8 @@ def test_what_was_measured_is_right() -> None:
         ("up", [["up", 0.99]], "up: 1 windows were classified, the clip has 2"),
         ("up", [], "up: the demo said nothing about any window"),
         ("right_reversed", [["right", 0.99]] * 2, "forward right, backward right"),
+        ("right_reversed", [], "the demo said nothing about one of the two clips"),
+        ("still", [], "still: the demo said nothing about any window"),
         ("still", [["left", 0.3], ["left", 0.51]], "still, window 1: left with 0.510, although nothing moves"),
     ],
 )
@@ -144,11 +146,14 @@ def test_log_that_warns(broken: dict[str, Any], words: str) -> None:
 
 
 def test_wrong_boxes() -> None:
-    """A label that is missing, one that is not there, a box too many and a key frame too few are red."""
+    """A label that is missing, one that is not there, a box without scores, one too many and a key frame too few are red."""
     for place, score, words in (("move left", 0.5, "move left has only 0.500"), ("move up", 0.5, "move up has 0.500, and is not there")):
         ava = ava_answers()
         ava["keyframes"][1]["scores"][0][place] = score
         assert [text for text in judge(right_answers(), ava) if words in text]
+    ava = ava_answers()
+    ava["keyframes"][0]["scores"].pop()
+    assert any("1 boxes instead of 2" in text for text in judge(right_answers(), ava))
     ava = ava_answers()
     ava["keyframes"][0]["boxes"].append([0, 0, 9, 9])
     assert any("has 3 boxes, 2 are above the threshold" in text for text in judge(right_answers(), ava))
@@ -171,12 +176,14 @@ def test_person_detector() -> None:
 
 
 def test_published_network() -> None:
-    """Another label in most windows is red; files that were not to be had are not verified, with the reason."""
+    """Another label in most windows is red, and so is no window; files that were not to be had are not verified, with the reason."""
     clip = {"clips": [{"name": "archery", "windows": [["archery", 0.9], ["golf driving", 0.4]]}]}
     with pytest.raises(AssertionError, match="X says archery, golf driving of the clip"):
         DEMO.test_published_network_knows_its_clip("X", {"zoo": {"clip": "x"}}, answers(published=clip))
     with pytest.raises(NotVerifiable, match="cannot be reached"):
         DEMO.test_published_network_knows_its_clip("X", {"zoo": {"reason": "clips/archery: cannot be reached"}}, answers())
+    with pytest.raises(AssertionError, match="X: the demo said nothing about any window"):
+        DEMO.test_published_network_knows_its_clip("X", {"zoo": {"clip": "x"}}, answers(published={"clips": []}))
     clip["clips"][0]["windows"] = [['"archery"', 0.9], ["archery", 0.8], ["golf driving", 0.4]]
     DEMO.test_published_network_knows_its_clip("X", {"zoo": {"clip": "x"}}, answers(published=clip))
 

@@ -70,6 +70,12 @@ def test_pair_that_does_not_meet(name: str) -> None:
         getattr(DISTRIBUTED, f"test_{name}")("tcp", pair([RANK, {"error": "RuntimeError: timeout"}]))
 
 
+def test_one_process_alone_has_met_nobody() -> None:
+    """The answer of one rank only is no meeting."""
+    with pytest.raises(AssertionError):
+        DISTRIBUTED.test_gloo_meets("tcp", pair([RANK]))
+
+
 def test_default_backend_without_a_gpu_names_the_override() -> None:
     """Without a GPU the default backend is not verified, and the reason names the exact override."""
     with pytest.raises(NotVerifiable, match="no GPUs found!; without one: --opts DIST_BACKEND gloo"):
@@ -110,13 +116,16 @@ def test_torch_without_gloo_is_red() -> None:
 
 
 def test_nccl_pair() -> None:
-    """Two processes over NCCL are not verified without two GPUs, and red when they compute otherwise."""
+    """Two processes over NCCL are not verified without two GPUs, and red when they do not meet or compute otherwise."""
     with pytest.raises(NotVerifiable, match="needs two GPUs"):
         DISTRIBUTED.test_nccl_over_two_gpus(answers(nccl={"skipped": "needs two GPUs, here is none"}))
     DISTRIBUTED.test_nccl_over_two_gpus(answers(nccl={"skipped": None, "meetings": {"tcp": {"ranks": RANKS}}}))
-    ranks = [RANK, {**RANK, "all_reduce": [2.0]}]
-    with pytest.raises(AssertionError, match="over nccl gave rank 1"):
-        DISTRIBUTED.test_nccl_over_two_gpus(answers(nccl={"skipped": None, "meetings": {"tcp": {"ranks": ranks}}}))
+    for told, words in (
+        ({**RANK, "all_reduce": [2.0]}, "over nccl gave rank 1"),
+        ({"error": "RuntimeError: no"}, "rank 1 over nccl: Runtime"),
+    ):
+        with pytest.raises(AssertionError, match=words):
+            DISTRIBUTED.test_nccl_over_two_gpus(answers(nccl={"skipped": None, "meetings": {"tcp": {"ranks": [RANK, told]}}}))
 
 
 @pytest.mark.parametrize("rank", [0, 1])

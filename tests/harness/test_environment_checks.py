@@ -446,7 +446,6 @@ GREEN: list[tuple[str, dict[str, Any]]] = [
     ("compiler_is_new_enough", {"tools": {"msvc": tool("17.9.34728.123\n")}, "inventory": WINDOWS}),
     ("nvcc_is_of_torchs_cuda", {"tools": {"nvcc": tool(NVCC.format("12.8"))}, "here": {"torch": {"cuda": "12.1"}}}),
     ("ffmpeg_is_new_enough", {"tools": {"ffmpeg": tool("ffmpeg version 5.1.6-0+deb12u1 Copyright")}}),
-    ("workers_can_share_memory", {"inventory": MAC}),
     ("paths_are_short_enough", {"here": {"longest": {"length": 300, "path": "x"}}, "inventory": WINDOWS, "machine": {"long_paths": True}}),
 ]
 

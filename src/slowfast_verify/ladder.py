@@ -13,7 +13,7 @@ from pydantic import Field
 from . import layout
 from .cell import Cell, When
 from .data import Row, load
-from .observe import Question
+from .question import Question
 from .subject import Subject
 
 Batch = Literal["environment", "imports", "demo"]
@@ -49,19 +49,22 @@ def inventory_question(subject: Subject) -> Question:
     return Question(id="inventory", probe="inventory", args=args, seconds=30)
 
 
+def handed(asked: dict[str, Any]) -> dict[str, str]:
+    """{place: path of this machine}: the fixtures and what a person handed in; "" for what nobody did."""
+    places = {"fixtures": str(layout.fixtures()), "config": asked.get("config") or "", "checkpoint": asked.get("checkpoint") or ""}
+    return {**places, **{f"zoo_{key}": place for key, place in (asked.get("zoo") or {}).items() if key != "reason"}}
+
+
 def batches(
-    subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts: dict[str, str], asked: dict[str, Any]
+    subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts: dict[str, str], asked: dict[str, Any], *, shared: bool = True
 ) -> dict[str, list[Question]]:
-    """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths), and zoo (the files fetched)."""
-    places = {
-        "fixtures": str(layout.fixtures()),
-        "checkout": inventory.get("checkout") or "",
-        "config": asked.get("config") or "",
-        "checkpoint": asked.get("checkpoint") or "",
-    }
-    zoo = asked.get("zoo") or {}
-    places.update({f"zoo_{key}": place for key, place in zoo.items()})
-    given = {name for name, value in asked.items() if value and not (name == "zoo" and "reason" in zoo)}
+    """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths), and zoo (the files fetched).
+
+    shared: the target sees this machine's files; else their places stay in the arguments by name, and observe puts the paths there.
+    """
+    places = {name: path for name, path in handed(asked).items() if shared or not path}
+    places["checkout"] = inventory.get("checkout") or ""
+    given = {name for name, value in asked.items() if value and not (name == "zoo" and "reason" in value)}
     found: dict[str, list[Question]] = {name: [] for name in BATCHES}
     found["imports"] += [
         Question(id=f"import:{name}", probe="import_module", args={"module": name}, seconds=120)

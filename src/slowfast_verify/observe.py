@@ -1,7 +1,7 @@
 """Puts questions to a target and says what became of each. Runs on the host; asserts nothing.
 
-Called by the pytest plugin (and by doctor). One program travels to the target's standard input (probes/_runner.py): nothing is
-installed there and nothing is quoted for a shell. A question that kills its process is one failed observation; the others go on.
+Called by the pytest plugin (and by doctor). One program travels to the target's standard input (program.py): nothing is installed
+there and nothing is quoted for a shell. A question that kills its process is one failed observation; the others go on.
 """
 
 from __future__ import annotations
@@ -9,103 +9,30 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from . import death
 from .ending import end_group
+from .parcel import TOO_LARGE, Parcel, parcel_for
+from .program import PROBES, SOURCES, probe_text, program
+from .question import How, Observation, Question
 from .target import Target
 
-PROBES = Path(__file__).resolve().parent / "probes"
+__all__ = ["PROBES", "SOURCES", "Observation", "Question", "observe", "probe_text", "program"]  # one import for whoever asks
+
 START_SECONDS = 60.0  # an interpreter on a slow disk, behind conda run or ssh, says hello within this
 GRACE_SECONDS = 30.0  # beyond its own limits, before the host ends a target that enforces none
+SLOWEST = 1e6  # bytes a second at which a parcel may arrive
 LEFT_OPEN_SECONDS = 1.0  # a process has ended, but something that it started holds its output open
 TAIL = 16384
 MARK = b"\x00\x01probe\x01\x00"  # as in the runner: what follows it was printed for the question named
-
-How = Literal["answered", "raised", "died", "hung", "memory", "unreachable"]
-
-
-class Question(BaseModel):
-    """One question: which probe, with which arguments, and its limits (seconds of wall time, MiB of resident memory)."""
-
-    model_config = ConfigDict(frozen=True)
-    id: str
-    probe: str
-    args: dict[str, Any] = {}
-    seconds: float = 60.0
-    memory_mb: int = 6144
-
-
-class Observation(BaseModel):
-    """What became of one question. `how` is answered, raised, died, hung, memory or unreachable; facts only when answered.
-
-    step is the last step that the probe named; stderr_tail what was printed while it ran (stdout too); stack what faulthandler
-    wrote. at_exit tells of a process that answered everything and then died.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    id: str
-    how: How
-    facts: dict[str, Any] | None = None
-    type: str | None = None
-    message: str | None = None
-    chain: list[dict[str, str]] = []
-    traceback: str | None = None
-    step: str | None = None
-    signal: str | None = None
-    exit: int | None = None
-    seconds: float = 0.0
-    stderr_tail: str = ""
-    at_exit: str | None = None
-
-    @property
-    def text(self) -> str:
-        """Everything a signature may match: message, chained messages, traceback, noise."""
-        parts = [f"{link['type']}: {link['message']}" for link in self.chain] or [f"{self.type}: {self.message}" if self.type else ""]
-        return "\n".join([*parts, self.message or "", self.traceback or "", self.stderr_tail])
-
-
-@cache
-def probe_text(name: str) -> str:
-    """The source of a probe, after that of what its first line asks for (`# with: NAME`: probes/_NAME.py).
-
-    Tests add folders of their own through SOURCES.
-    """
-    for folder in SOURCES:
-        path = folder / f"{name}.py"
-        if path.is_file():
-            text = path.read_text(encoding="utf-8")
-            first = text.partition("\n")[0]
-            wanted = first.removeprefix("# with: ").split() if first.startswith("# with: ") else []
-            return "".join((PROBES / f"_{shared}.py").read_text(encoding="utf-8") for shared in wanted) + text
-    raise KeyError(f"no probe {name!r} in {', '.join(map(str, SOURCES))}")
-
-
-SOURCES: list[Path] = [PROBES]
-
-
-def program(cookie: str, questions: Iterable[Question]) -> bytes:
-    """The text that the target's Python reads: ASCII, whatever the paths and the probes contain."""
-    questions = list(questions)
-    request = {
-        "cookie": cookie,
-        "questions": [question.model_dump() for question in questions],
-        "probes": {name: probe_text(name) for name in {question.probe for question in questions}},
-    }
-    quoted = json.dumps(json.dumps(request))  # the outer quoting is a Python string literal as well: both escape to ASCII
-    runner = (PROBES / "_runner.py").read_text(encoding="ascii")
-    # Until the runner has left the caller's folder, a json.py or random.py there must not stand for the standard library's.
-    first = "import sys\nHERE = sys.path[:1] == ['']\nsys.path[:HERE] = []\n"
-    return f"{first}import json\nREQUEST = json.loads({quoted})\n{runner}".encode("ascii")
 
 
 def _plain(value: Any) -> Any:
@@ -117,21 +44,37 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def observe(target: Target, questions: Iterable[Question], *, on_step: Callable[[str, str], None] | None = None) -> dict[str, Observation]:
-    """Put the questions to the target, in order, in as few processes as they survive; {id: Observation}, one for each."""
+def observe(
+    target: Target,
+    questions: Iterable[Question],
+    *,
+    places: Mapping[str, str] | None = None,
+    on_step: Callable[[str, str], None] | None = None,
+) -> dict[str, Observation]:
+    """Put the questions to the target, in order, in as few processes as they survive; {id: Observation}, one for each.
+
+    places: files of this machine that arguments name as {NAME}; they travel to a target that does not see them (parcel.py).
+    """
     scale = target.slowness
     left = [q.model_copy(update={"seconds": q.seconds * scale}) for q in questions]
+    travels = target.shares_files is False
     found: dict[str, Observation] = {}
-    while left:
-        run = _Run(target, left, on_step)
+    while left := [q for q in left if q.id not in found]:
+        parcel = parcel_for(left, places or {}, travels=travels)
+        if refused := parcel.refused(left):
+            found.update(
+                {number: Observation(id=number, how="unreachable", type=TOO_LARGE, message=why) for number, why in refused.items()}
+            )
+            continue
+        run = _Run(target, left, parcel, on_step)
         run.go()
+        if run.absent and not travels:  # it might have shared this machine's files, and does not
+            travels = True
+            continue
         found.update(run.found)
-        rest = [q for q in left if q.id not in found]
-        if len(rest) == len(left) and rest:  # not one answer and no culprit: asking again would not end
+        if not run.found:  # not one answer and no culprit: asking again would not end
             reason = run.unreachable or "the target went away without an answer"
-            found.update({q.id: _unreachable(q.id, reason, run) for q in rest})
-            break
-        left = rest
+            found.update({q.id: _unreachable(q.id, reason, run) for q in left})
     return found
 
 
@@ -142,11 +85,13 @@ def _unreachable(number: str, reason: str, run: _Run) -> Observation:
 class _Run:
     """One process of the target, from its start to the end of its last descendant."""
 
-    def __init__(self, target: Target, questions: list[Question], on_step: Callable[[str, str], None] | None) -> None:
-        self.target, self.questions, self.on_step = target, questions, on_step
+    def __init__(self, target: Target, questions: list[Question], parcel: Parcel, on_step: Callable[[str, str], None] | None) -> None:
+        self.target, self.questions, self.parcel, self.on_step = target, questions, parcel, on_step
         self.found: dict[str, Observation] = {}
         self.cookie = secrets.token_hex(8)
         self.hello = False
+        self.absent: list[str] = []  # places that the target does not see
+        self.folder: Path | None = None  # where the probes run
         self.forks = True
         self.accounted = False  # the end of the process was told of by the target itself
         self.current: str | None = None
@@ -161,7 +106,8 @@ class _Run:
 
     def go(self) -> None:
         """Start it, feed it, read it to the end, end what is left."""
-        text = program(self.cookie, self.questions)
+        text = program(self.cookie, self.questions, self.parcel)
+        self.deadline += len(text) / SLOWEST
         group: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x00000200}
         try:
             process = subprocess.Popen(
@@ -191,6 +137,8 @@ class _Run:
         finally:
             end_group(process)
         threads[2].join(LEFT_OPEN_SECONDS)  # each closes its own stream: closing what another thread is reading would wait for it
+        if self.folder and self.target.local:  # a process that crashed without a supervisor could not take it away
+            shutil.rmtree(self.folder, ignore_errors=True)
         self._conclude()
 
     def _feed(self, process: subprocess.Popen[bytes], text: bytes) -> None:
@@ -229,7 +177,7 @@ class _Run:
         kind, number = event["event"], event.get("q")
         limits = {q.id: q.seconds for q in self.questions}
         if kind == "hello":
-            self.hello, self.forks = True, event["fork"]
+            self.hello, self.forks, self.absent, self.folder = True, event["fork"], event["absent"], Path(event["folder"])
             self.deadline = time.monotonic() + START_SECONDS + GRACE_SECONDS
         elif kind == "start":
             self.current, self.step, self.began = number, None, time.monotonic()
@@ -298,6 +246,8 @@ class _Run:
             detail = f": {said[-1][:300]}" if said else ""
             left = death.describe(*death.split_status(self.returncode)) if self.returncode is not None else "had to be ended"
             self.unreachable = self.unreachable or f"{self.target.name} did not run our program; it {left}{detail}"
+            return
+        if self.absent:
             return
         if not self.accounted and self.returncode is not None:
             signal_number, code = death.split_status(self.returncode)

@@ -103,7 +103,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByBatch(LoadScopeScheduling):  # type: ignore[misc]
+    class ByBatch(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return batch_of(str(config.rootpath / nodeid.partition("::")[0]))
 

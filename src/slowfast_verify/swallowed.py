@@ -12,7 +12,7 @@ from pydantic import field_validator
 
 from . import layout
 from .data import Row, load
-from .observe import Observation
+from .question import Observation
 
 
 class Sign(Row):

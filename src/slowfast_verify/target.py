@@ -41,6 +41,11 @@ class Target:
         return self.kind in ("python", "venv")
 
     @property
+    def shares_files(self) -> bool | None:
+        """Whether the process sees this machine's files under the same paths; None: only looking there tells."""
+        return None if self.kind == "argv" else self.kind not in ("docker", "ssh", "wsl")
+
+    @property
     def name(self) -> str:
         """What a person calls it."""
         return shlex.join(self.argv)

@@ -22,7 +22,9 @@ from .cell import Cell
 from .errors import Infrastructure, NotVerifiable, Problem
 from .expectation import Expectation, check_matches
 from .matrix import default
-from .observe import Observation, observe
+from .observe import observe
+from .parcel import TOO_LARGE
+from .question import Observation
 from .record import CheckResult, FailureDetail, Installation, Provisioned, Record
 from .subject import Subject, subject
 
@@ -39,7 +41,9 @@ class Unanswered(AssertionError):
 
 
 def answered(observation: Observation) -> dict[str, Any]:
-    """The facts of an observation; raises Unanswered when there are none."""
+    """The facts of an observation; raises Unanswered when there are none, NotVerifiable when the question could not travel."""
+    if observation.type == TOO_LARGE:
+        raise NotVerifiable(observation.message or "")
     if observation.facts is None:
         raise Unanswered(observation)
     return observation.facts
@@ -101,7 +105,8 @@ class Verdicts:
         """What an xdist worker needs, as text."""
         return json.dumps({
             "subject": self.subject.name, "cell": self.cell.id if self.cell else None, "inventory": self.inventory, "asked": self.asked,
-            "target": {"argv": self.target.argv, "kind": self.target.kind, "env": self.target.env, "clean": self.target.clean},
+            "target": {"argv": self.target.argv, "kind": self.target.kind, "env": self.target.env, "clean": self.target.clean,
+                       "slowness": self.target.slowness},
             "folder": str(self.folder), "provisioned": self.provisioned.model_dump() if self.provisioned else None,
         })  # fmt: skip
 
@@ -118,7 +123,7 @@ class Verdicts:
     def batches(self) -> dict[str, list[Any]]:
         """{batch: questions}."""
         opts = self.provisioned.opts if self.provisioned else {}
-        return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked)
+        return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked, shared=self.target.shares_files is True)
 
     def ask(self, question: str) -> Observation:
         """What became of a question; its whole batch is put to the target the first time that anybody asks."""
@@ -130,7 +135,9 @@ class Verdicts:
             with FileLock(self.folder / f"{batch}.lock"):
                 if not file.exists():
                     with (self.folder / f"{batch}.steps").open("a", encoding="utf-8") as steps:
-                        found = observe(self.target, self.batches[batch], on_step=lambda q, s: print(f"{q}: {s}", file=steps, flush=True))
+                        places = {name: path for name, path in ladder.handed(self.asked).items() if path}
+                        found = observe(self.target, self.batches[batch], places=places,
+                                        on_step=lambda q, s: print(f"{q}: {s}", file=steps, flush=True))  # fmt: skip
                     file.write_text(json.dumps({key: value.model_dump() for key, value in found.items()}), encoding="utf-8")
             raw = json.loads(file.read_text(encoding="utf-8"))
             self._read[batch] = {key: Observation.model_validate(value) for key, value in raw.items()}
@@ -152,7 +159,7 @@ class Verdicts:
             return [clip for clip, row in _expected_clips().items() if name == "clip" or (name == "moving_clip") == bool(row["label"])]
         if name == "our_config":
             asked = [q.args for q in self.batches["imports"] if q.id == "configs" and q.args.get("ours")]
-            places = [(Path(args["ours"]), args.get("omit", [])) for args in asked]
+            places = [(Path(args["ours"].replace("{fixtures}", str(layout.fixtures()))), args.get("omit", [])) for args in asked]
             return sorted({file.name for place, omitted in places for file in place.parent.glob(place.name) if file.name not in omitted})
         if name == "given_config":
             return [Path(self.asked["config"]).name] if self.asked.get("config") else []

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import pooch  # type: ignore[import-untyped]  # it carries no types
+import pooch
 from pydantic import Field, StringConstraints, model_validator
 
 from . import layout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from slowfast_verify.observe import Observation, observe
 from slowfast_verify.target import Target
 
 from .fakes import FAKES, questions
+from .httpserver import Site, site
 
 Put = Callable[..., dict[str, Observation]]
 _COUNTER = itertools.count(1)
@@ -66,9 +67,17 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has answered is given two seconds to leave, not twenty."""
     real = observing.program
 
-    def program(cookie: str, wanted: Any) -> bytes:
-        text = real(cookie, wanted)
+    def program(*arguments: Any) -> bytes:
+        text = real(*arguments)
         assert text.count(b"EXIT_SECONDS = 20 ") == 1
         return text.replace(b"EXIT_SECONDS = 20 ", b"EXIT_SECONDS = 1 ")
 
     monkeypatch.setattr(observing, "program", program)
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A server of published files on this machine; no proxy stands before it."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with site() as server:
+        yield server

@@ -20,7 +20,12 @@ CELL = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, with variables on top of ours."""
     return subprocess.run(
-        [sys.executable, "-m", "slowfast_verify", *arguments], capture_output=True, text=True, env={**os.environ, **env}, timeout=120, check=False
+        [sys.executable, "-m", "slowfast_verify", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        timeout=120,
+        check=False,
     )
 
 
@@ -64,13 +69,22 @@ def test_unknown_key_is_named_with_its_line(data: Path) -> None:
     stack.write_text(stack.read_text().replace("megabytes = 2600", "megabyte = 2600"))
     line = next(n for n, text in enumerate(stack.read_text().splitlines(), 1) if "megabyte =" in text)
     done = run("cells", PYTHONPATH=str(data / "src"))
-    assert done.returncode == 2 and f"torch-1.8.toml, line {line}, key wheels[0].megabyte" in said(done) and "did you mean 'megabytes'" in said(done)
+    assert (
+        done.returncode == 2
+        and f"torch-1.8.toml, line {line}, key wheels[0].megabyte" in said(done)
+        and "did you mean 'megabytes'" in said(done)
+    )
 
 
 def test_target_that_is_no_python_is_told_so() -> None:
     """A program that is no Python ends with exit code 2 and the command to try by hand."""
     done = run("verify", "/bin/ls")
-    assert done.returncode == 2 and "did not run our program" in said(done) and "try it by hand" in said(done) and "Traceback" not in said(done)
+    assert (
+        done.returncode == 2
+        and "did not run our program" in said(done)
+        and "try it by hand" in said(done)
+        and "Traceback" not in said(done)
+    )
 
 
 def test_reports_folder_that_cannot_be_written_is_told_so(tmp_path: Path) -> None:
@@ -94,7 +108,9 @@ def test_unreachable_source_is_not_verified(tmp_path: Path) -> None:
     """A repository that does not answer makes its cell `not verified: source unreachable`, by exit code 4 and by record."""
     config = tmp_path / "gitconfig"
     config.write_text('[url "https://localhost:1/"]\n\tinsteadOf = https://github.com/\n')
-    done = run("climb", CELL, GIT_CONFIG_GLOBAL=str(config), SLOWFAST_VERIFY_REPORTS=str(tmp_path), SLOWFAST_VERIFY_HOME=str(tmp_path / "home"))
+    done = run(
+        "climb", CELL, GIT_CONFIG_GLOBAL=str(config), SLOWFAST_VERIFY_REPORTS=str(tmp_path), SLOWFAST_VERIFY_HOME=str(tmp_path / "home")
+    )
     assert done.returncode == 4, said(done)
     (record,) = (tmp_path / "records").glob("*.json")
     assert "source unreachable" in record.read_text() and '"outcome": "failed"' not in record.read_text()
@@ -123,4 +139,6 @@ def test_interrupt_while_building_leaves_no_record_and_no_environment(tmp_path: 
 def test_help_names_every_command() -> None:
     """--help lists what the README promises."""
     done = run("--help")
-    assert done.returncode == 0 and all(word in done.stdout for word in ("cells", "plan", "climb", "verify", "report", "sniff", "fixtures", "clean"))
+    assert done.returncode == 0 and all(
+        word in done.stdout for word in ("cells", "plan", "climb", "verify", "report", "sniff", "fixtures", "clean")
+    )

@@ -1,4 +1,4 @@
-"""Every check of the rung environment can fail: throw-away environments with one thing wrong each, and doctored facts of a machine.
+"""Every check of the rung environment can fail: throw-away environments with one thing wrong each.
 
 The environments are real (venv, sys.path, .dist-info folders, environment variables); only the packages in them are made of a few
 lines, so that nothing is downloaded and each case takes half a second.
@@ -9,99 +9,15 @@ from __future__ import annotations
 import copy
 import json
 import subprocess
-import sys
-import venv
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from slowfast_verify import distributions, ladder, search_path, torch_pairs
+from slowfast_verify import distributions, search_path
 from slowfast_verify.errors import NotVerifiable
-from slowfast_verify.matrix import default
-from slowfast_verify.observe import Question, observe
-from slowfast_verify.subject import subject
-from slowfast_verify.target import of_prefix, of_python
 
-from .judging import checks
-
-CELL = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
-CUDA_CELL = "linux-py3.8-torch1.8.0-cu111-uv-pyslowfast@bac7b67"
-CUDA = b"....libcudart.so.10.2...."
-
-
-def load_suite() -> SimpleNamespace:
-    """Both files of the rung, their checks under their names."""
-    return SimpleNamespace(**{**vars(checks("environment")), **vars(checks("environment_machine"))})
-
-
-SUITE = load_suite()
-
-
-class Place:
-    """A throw-away environment: put packages into it, look at it, judge it."""
-
-    def __init__(self, folder: Path) -> None:
-        venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
-        self.folder, self.env = folder, {"PWD": str(folder)}
-        found = of_prefix(folder)
-        assert found
-        self.python = found
-        self.site = next(folder.glob("lib/python*/site-packages"))
-        self.seen: dict[str, Any] | None = None
-
-    def put(self, name: str, version: str, files: dict[str, str | bytes] | None = None, *,
-            lines: tuple[str, ...] = (), installer: str = "uv", site: Path | None = None) -> Path:  # fmt: skip
-        """Install a distribution of these files, as an installer does it; returns its dist-info."""
-        site = site or self.site
-        record = ""
-        for path, content in (files if files is not None else {f"{name}/__init__.py": ""}).items():
-            (site / path).parent.mkdir(parents=True, exist_ok=True)
-            (site / path).write_bytes(content if isinstance(content, bytes) else content.encode())
-            record += f"{path},sha256={hash(content)},{len(content)}\n"
-        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *lines]) + "\n\n")
-        (info / "RECORD").write_text(record)
-        (info / "WHEEL").write_text("Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        (info / "INSTALLER").write_text(installer + "\n")
-        return info
-
-    def put_torch(self, torch: str = "1.8.0", vision: str = "0.9.0", cuda: str | None = "10.2", operators: bytes = CUDA) -> None:
-        """torch and torchvision, as far as this rung looks."""
-        text = f"__version__ = '{torch}'\ncuda: Optional[str] = {cuda!r}\nhip: Optional[str] = None\n"
-        self.put("torch", torch, {"torch/__init__.py": "raise SystemExit('broken')\n", "torch/version.py": text})
-        files = {"torchvision/__init__.py": "", "torchvision/version.py": f"__version__ = '{vision}'\n", "torchvision/_C.so": operators}
-        self.put("torchvision", vision, files, lines=(f"Requires-Dist: torch (=={torch.partition('+')[0]})",))
-
-    def look(self) -> dict[str, Any]:
-        """{inventory, here, machine, tools}: what the probes say."""
-        commands = {"git": ["git", "--version"], "nvidia-smi": ["nvidia-smi-of-nobody"]}
-        questions = [
-            ladder.inventory_question(subject("pyslowfast")),
-            Question(id="environment", probe="environment"),
-            Question(id="machine", probe="machine", args={"commands": commands}),
-        ]
-        found = observe(of_python(self.python).with_env(self.env), questions)
-        assert all(row.facts is not None for row in found.values()), [row.text for row in found.values()]
-        facts = {name: row.facts or {} for name, row in found.items()}
-        return {
-            "inventory": facts["inventory"],
-            "here": facts["environment"],
-            "machine": facts["machine"],
-            "tools": facts["machine"]["tools"],
-        }
-
-    def judge(self, check: str, *, cell: str | None = None, **given: Any) -> None:
-        """Run one check of the suite on what was seen."""
-        seen = self.seen = self.seen or self.look()
-        chosen = default().cell(cell) if cell else None
-        values = {**seen, "subject": subject("pyslowfast"), "cell": chosen, "stack": default().stack_of(chosen) if chosen else None,
-                  "mend": lambda *names, **how: distributions.install_command(seen["inventory"], *names, **how), **given}  # fmt: skip
-        function: Callable[..., None] = getattr(SUITE, f"test_{check}")
-        function(**{name: values[name] for name in function.__code__.co_varnames[: function.__code__.co_argcount]})
+from .throwaway import CELL, CUDA, CUDA_CELL, SUITE, Place
 
 
 @pytest.fixture
@@ -391,115 +307,3 @@ def test_too_old_dependency_is_found(place: Place) -> None:
     """Below the version that the subject's documents ask for."""
     place.put("PyYAML", "3.13", {"yaml/__init__.py": ""})
     fails(place, "minimum_versions_hold", "pyyaml 3.13 is installed, pyslowfast needs 5.1 or later", "'pyyaml>=5.1'")
-
-
-# ---- the machine: real ones cannot be broken, their facts can --------------------------------------------------------------
-
-
-def tool(text: str, exit_status: int | None = 0, path: str | None = "/usr/bin/tool") -> dict[str, Any]:
-    return {"path": path, "exit": exit_status, "text": text}
-
-
-NVCC = "nvcc: NVIDIA (R) Cuda compiler driver\nCopyright (c) 2005-2025\nBuilt on Wed_Aug_20\nCuda compilation tools, release {}, V1\n"
-LINUX, WINDOWS, MAC = ({"system": name} for name in ("Linux", "Windows", "Darwin"))
-GPU = {"devices": ["/dev/nvidia0"], "driver": None, "libraries": []}
-
-
-def judge(check: str, **facts: Any) -> None:
-    absent = {name: tool("", None, None) for name in ("gcc", "clang", "msvc", "nvcc", "git", "ffmpeg", "nvidia-smi")}
-    tools = {**absent, **facts.pop("tools", {})}
-    machine = {"tools": tools, "gpu": GPU, "long_paths": None, "shm": None, "disk": [], **facts.pop("machine", {})}
-    torch = {"version": "1.8.0", "cuda": "10.2"}
-    values = {"subject": subject("pyslowfast"), "inventory": LINUX, "here": {"torch": torch}, "machine": machine, "tools": tools, **facts}
-    function: Callable[..., None] = getattr(SUITE, f"test_{check}")
-    function(**{name: values[name] for name in function.__code__.co_varnames[: function.__code__.co_argcount]})
-
-
-RED: list[tuple[str, dict[str, Any], str]] = [
-    ("compiler_is_new_enough", {"tools": {"gcc": tool("4.8.5\n")}}, "GCC 4.8.5 is too old, 5 or later"),
-    ("compiler_is_new_enough", {"tools": {"gcc": tool("8\n")}, "here": {"torch": {"version": "2.4.1+cu121"}}}, "9 or later is needed"),
-    ("compiler_is_new_enough", {"tools": {"gcc": tool("4.8.5\n")}, "here": {"torch": {}}}, r"4.9 or later is needed \(the subject\)"),
-    ("compiler_is_new_enough", {"tools": {"msvc": tool("15.9.28307\n")}, "inventory": WINDOWS}, "Visual Studio 15.9"),
-    ("compiler_is_new_enough", {"tools": {"clang": tool("xcrun: error", 1)}, "inventory": MAC}, "does not run"),
-    ("nvcc_is_of_torchs_cuda", {"tools": {"nvcc": tool(NVCC.format("13.0"))}}, "nvcc is of CUDA 13.0 .* torch is built for CUDA 10.2"),
-    ("nvcc_is_of_torchs_cuda", {"tools": {"nvcc": tool(NVCC.format("10.2")), "gcc": tool("9.4.0")}}, "refuses GCC 9.4.0"),
-    ("git_runs", {"tools": {"git": tool("error: cannot open shared object", 127)}}, "does not run"),
-    ("ffmpeg_is_new_enough", {"tools": {"ffmpeg": tool("ffmpeg version 3.4.2 Copyright")}}, "ffmpeg 3.4.2 is too old"),
-    ("disk_has_room", {"machine": {"disk": [{"what": "temporary files", "path": "/t", "free_mb": 12, "writable": True}]}}, "12 MB left"),
-    ("disk_has_room", {"machine": {"disk": [{"what": "weights", "path": "/r", "free_mb": 9999, "writable": False}]}}, "cannot be written"),
-    ("workers_can_share_memory", {"machine": {"shm": {"total_mb": 64, "writable": True}}}, "64 MB, workers need(?s:.*)--shm-size"),
-    ("workers_can_share_memory", {}, "no /dev/shm"),
-    ("paths_are_short_enough", {"here": {"longest": {"length": 300, "path": "C:\\x"}}, "inventory": WINDOWS}, "300 characters.*opens 259"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("check", "facts", "message"), RED)
-def test_unfit_machine_is_found(check: str, facts: dict[str, Any], message: str) -> None:
-    """A tool that is too old or does not run, a full disk, Docker's 64 MB of shared memory, a path too long for Windows."""
-    with pytest.raises(AssertionError, match=message) as caught:
-        judge(check, **facts)
-    assert "mend: " in str(caught.value)
-
-
-GREEN: list[tuple[str, dict[str, Any]]] = [
-    ("compiler_is_new_enough", {"tools": {"gcc": tool("12.2.0\n")}}),
-    ("compiler_is_new_enough", {"tools": {"msvc": tool("17.9.34728.123\n")}, "inventory": WINDOWS}),
-    ("nvcc_is_of_torchs_cuda", {"tools": {"nvcc": tool(NVCC.format("12.8"))}, "here": {"torch": {"cuda": "12.1"}}}),
-    ("ffmpeg_is_new_enough", {"tools": {"ffmpeg": tool("ffmpeg version 5.1.6-0+deb12u1 Copyright")}}),
-    ("paths_are_short_enough", {"here": {"longest": {"length": 300, "path": "x"}}, "inventory": WINDOWS, "machine": {"long_paths": True}}),
-]
-
-
-@pytest.mark.parametrize(("check", "facts"), GREEN)
-def test_fit_machine_passes(check: str, facts: dict[str, Any]) -> None:
-    """The same checks on a machine that has what they look for."""
-    judge(check, **facts)
-
-
-@pytest.mark.parametrize("check", ["compiler_is_new_enough", "nvcc_is_of_torchs_cuda", "git_runs", "ffmpeg_is_new_enough"])
-def test_absent_tool_is_not_verified(check: str) -> None:
-    """What only some need and nobody has here is neither green nor red, and the reason is told."""
-    with pytest.raises(NotVerifiable, match=r"there is no .* on PATH: .*only"):
-        judge(check)
-
-
-def test_tools_that_hang_or_do_not_exist_are_told(place: Place, tmp_path: Path) -> None:
-    """The probe runs what is there, and says of the others that they are not."""
-    odd = tmp_path / "odd"
-    odd.write_text("#!/bin/sh\necho version 1.2.3 >&2\nexit 3\n")
-    odd.chmod(0o755)
-    question = Question(id="machine", probe="machine", args={"commands": {"odd": [str(odd)], "none": ["no-such-command"]}})
-    facts = observe(of_python(sys.executable), [question])["machine"].facts
-    assert facts and facts["tools"]["odd"]["exit"] == 3 and "1.2.3" in facts["tools"]["odd"]["text"]
-    assert facts["tools"]["none"]["path"] is None
-
-
-# ---- the tables ------------------------------------------------------------------------------------------------------------
-
-
-def test_stacks_are_pairs() -> None:
-    """What the stacks install together was released together, by the table that judges others."""
-    for name, stack in default().stacks.items():
-        assert torch_pairs.is_pair(stack.torch.version, stack.torch.torchvision, []), name
-
-
-def test_pairs_ascend_and_are_unique() -> None:
-    """A torch stands in the table once, in order: a typing error would break one or the other."""
-    from packaging.version import Version
-
-    rows = torch_pairs.pairs().pair
-    for values in ([row.torch for row in rows], [row.torchvision for row in rows]):
-        assert values == sorted(set(values), key=Version)
-
-
-@pytest.mark.parametrize(
-    ("torch", "vision", "requires", "verdict"),
-    [
-        ("1.8.0+cu111", "0.9.0+cu111", [], True), ("1.8.0", "0.9.1", [], False), ("1.10.0", "0.11.0", [], True),
-        ("2.15.0", "0.29.2", ["torch (>=2.14.0)"], True), ("2.13.0", "0.29.2", [], False), ("2.14.0", "0.28.0", [], False),
-        ("2.1.0a0+git1", "0.16.0a0", [], None), ("1.8.0", "0.9.0", ["torch (==1.8.1)"], False),
-    ],
-)  # fmt: skip
-def test_pairing(torch: str, vision: str, requires: list[str], verdict: bool | None) -> None:
-    """torchvision's own word comes before the table; versions that neither knows stay undecided."""
-    assert torch_pairs.is_pair(torch, vision, requires) is verdict

@@ -1,4 +1,4 @@
-"""The tables that are made from records: nothing that was not verified looks green, each cause is told once, the file is what the records say."""
+"""The tables that are made from records: what was not verified is not green, each cause stands once, the file is what the records say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Whether a module has a name that others import from it."""
+
 import importlib
 
 

@@ -1,4 +1,5 @@
 """Answers at once, with what it was given and where it ran; may print first, and count how often it was asked."""
+
 import os
 import sys
 
@@ -12,5 +13,6 @@ def probe(step, say="", count="", sleep=0, **given):
             handle.write("asked\n")
     if sleep:
         import time
+
         time.sleep(sleep)
     return {"given": given, "cwd": os.getcwd(), "pid": os.getpid(), "python": list(sys.version_info[:2]), "file": sys.executable}

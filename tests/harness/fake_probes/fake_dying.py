@@ -1,4 +1,5 @@
 """Ends its process, in several ways."""
+
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ def probe(step, how):
     os.write(2, ("last words of " + how + "\n").encode())
     if how == "SEGV":
         import ctypes
+
         ctypes.string_at(0)
     if how == "_exit":
         os._exit(3)
@@ -16,10 +18,12 @@ def probe(step, how):
         os._exit(0)
     if how == "at_exit":
         import atexit
+
         atexit.register(lambda: os.kill(os.getpid(), signal.SIGSEGV))
         return {"how": how}
     if how == "exit_status":
         import atexit
+
         atexit.register(lambda: os._exit(9))
         return {"how": how}
     if how == "supervisor":

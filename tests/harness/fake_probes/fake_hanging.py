@@ -1,4 +1,5 @@
 """Never answers; with a token, a child that must not outlive it carries the token in its arguments."""
+
 import subprocess
 import sys
 import time
@@ -12,9 +13,11 @@ def probe(step, how="python", token="", children=1, apart=False, say=""):
         subprocess.Popen(["sleep", token], start_new_session=apart)
     if how == "lock":
         import ctypes
+
         ctypes.PyDLL(None).sleep(1000)  # holds the interpreter's lock all the while
     if how == "deaf":
         import signal
+
         for name in ("SIGTERM", "SIGINT", "SIGHUP"):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     if how == "forking":

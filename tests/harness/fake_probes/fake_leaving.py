@@ -1,4 +1,5 @@
 """Answers, and leaves something behind."""
+
 import os
 import subprocess
 import threading

@@ -1,4 +1,5 @@
 """Takes memory, itself or in a child."""
+
 import subprocess
 import sys
 import time

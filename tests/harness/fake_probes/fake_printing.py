@@ -1,4 +1,5 @@
 """Prints, in several ways, and answers."""
+
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def probe(step, how, text="", megabytes=0):
         os.write(1, text.encode("utf-8"))
     if how == "stdio":
         import ctypes
+
         ctypes.CDLL(None).printf(b"%s", text.encode("utf-8"))  # stays in a buffer of the C library
     if how == "child":
         subprocess.check_call([sys.executable, "-S", "-c", "print(%a)" % text])

@@ -15,6 +15,7 @@ def probe(step, how):
         raise SystemExit(4)
     if how == "sys.exit":
         import sys
+
         sys.exit("bye")
     if how == "interrupt":
         raise KeyboardInterrupt()
@@ -40,6 +41,7 @@ def probe(step, how):
         compile("def (", "<there>", "exec")
     if how == "closed":
         import sys
+
         sys.stdout.close()
         sys.stderr = None
         raise ValueError("without streams")

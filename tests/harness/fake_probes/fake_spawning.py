@@ -1,4 +1,5 @@
 """Uses multiprocessing with fresh interpreters, and looks at what it may import."""
+
 import math
 import multiprocessing
 

@@ -1,4 +1,5 @@
 """Answers with something that is hard to carry."""
+
 import os
 
 
@@ -28,4 +29,4 @@ def probe(step, what):
         step("s" * 20000000)
         return {}
     if what == "text":
-        return {"value": u"\u00e9 \u4e2d\u6587 \U0001f600 \x00 \n end"}
+        return {"value": "\u00e9 \u4e2d\u6587 \U0001f600 \x00 \n end"}

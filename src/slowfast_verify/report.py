@@ -17,6 +17,7 @@ from . import record as records
 from .errors import Problem
 from .record import CheckResult, Record
 
+TABLE_WIDTH = 150  # below it the table would cut its words off: one cell after another is told instead
 #: outcome -> (word in a table, style). The word carries the meaning; the colour only repeats it.
 WORD = {
     "passed": ("ok", "green"),
@@ -110,20 +111,30 @@ def one_line(record: Record) -> str:
     return ", ".join(words) + (f"; first cause: {sentence(first)}" if first else "")
 
 
-def print_summary(shown: list[Record], console: Console | None = None) -> None:
-    """The table cell × rung, then the first cause of each red with the commands that reproduce it."""
-    console = console or Console()
+def _table(shown: list[Record], rungs: list[str]) -> Table:
+    """cell × rung, a word each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("cell", overflow="fold")
-    rungs = [rung for rung in knowledge.RUNGS if any(record.rungs()[rung] != "never run" for record in shown)]
     short = {"environment": "environ.", "distributed": "distrib.", "checkpoint": "checkpt."}
     for rung in rungs:
         table.add_column(short.get(rung, rung), no_wrap=True)
     table.add_column("reached")
     for record in shown:
-        cells = [Text(*word_of(record, rung)) for rung in rungs]
-        table.add_row(record.cell, *cells, record.reached() or "nothing")
-    console.print(table)
+        table.add_row(record.cell, *(Text(*word_of(record, rung)) for rung in rungs), record.reached() or "nothing")
+    return table
+
+
+def print_summary(shown: list[Record], console: Console | None = None) -> None:
+    """The table cell × rung, then the first cause of each red with the commands that reproduce it."""
+    console = console or Console()
+    rungs = [rung for rung in knowledge.RUNGS if any(record.rungs()[rung] != "never run" for record in shown)]
+    if console.width >= TABLE_WIDTH:
+        console.print(_table(shown, rungs))
+    else:
+        for record in shown:
+            console.print(f"{record.cell}: reached {record.reached() or 'nothing'}", highlight=False, markup=False, style="bold")
+            words = [Text.assemble(f"{rung} ", word_of(record, rung)) for rung in rungs if record.rungs()[rung] != "never run"]
+            console.print(Text("  ") + Text(" · ").join(words))
     console.print(Text(LEGEND, style="dim"))
     expected = known_causes(shown)
     if expected:

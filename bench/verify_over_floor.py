@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from slowfast_verify import ladder, layout, provision
+from slowfast_verify import ladder, provision
 from slowfast_verify.matrix import default
 from slowfast_verify.observe import observe, probe_text
 from slowfast_verify.target import of_python
@@ -93,15 +93,10 @@ def measure(cell_id: str) -> dict[str, object]:
             verifies.append(b)
         print(f"{cell_id} {run or 'warm-up'}: floor {a:.1f} s, verify {b:.1f} s, ratio {b / a:.2f}", flush=True)
     ratios = [b / a for a, b in zip(floors, verifies, strict=True)]
-    record = json.loads((layout.reports() / "records" / f"{cell_id}.json").read_text())
-    rungs: dict[str, float] = {}
-    for check in record["checks"]:
-        if check["rung"] not in ("resolve", "install"):
-            rungs[check["rung"]] = round(rungs.get(check["rung"], 0) + check["seconds"], 1)
     return {
         "cell": cell_id, "runs": RUNS,
         "floor_seconds": round(statistics.median(floors), 2), "verify_seconds": round(statistics.median(verifies), 2),
-        "verify_over_floor": round(statistics.median(ratios), 2), "ratios": [round(r, 2) for r in ratios], "seconds_by_rung": rungs,
+        "verify_over_floor": round(statistics.median(ratios), 2), "ratios": [round(r, 2) for r in ratios],
     }  # fmt: skip
 
 

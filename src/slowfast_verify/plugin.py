@@ -42,6 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("slowfast-verify", "install verification of PySlowFast")
     for name, text in HELP.items():
         group.addoption(f"--{name}", default=None, metavar=name.upper(), help=text)
+    group.addoption(
+        "--side-by-side", type=int, default=2, metavar="N", help="batches put to the target at a time (default 2; 0: when asked for)"
+    )
     group.addoption("--zoo", action="store_true", default=False, help="fetch published weights and verify with them as well")
 
 
@@ -62,7 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[VERDICTS] = verdicts
     if hasattr(config, "workerinput"):
         return
-    config.pluginmanager.register(_Controller(config, verdicts), "slowfast-verify-controller")
+    controller = _Controller(config, verdicts)
+    config.pluginmanager.register(controller, "slowfast-verify-controller")
+    if config.option.side_by_side and controller.is_whole() and not getattr(config.option, "numprocesses", None):
+        verdicts.put_side_by_side(config.option.side_by_side)
 
 
 def _shared_folder(config: pytest.Config) -> Path:
@@ -240,7 +246,7 @@ class _Controller:
 
         if exitstatus == pytest.ExitCode.INTERRUPTED or not self.results:
             return  # half a run is no record
-        whole = self._is_whole() and not (session.shouldfail or session.shouldstop)  # --maxfail ends a run early
+        whole = self.is_whole() and not (session.shouldfail or session.shouldstop)  # --maxfail ends a run early
         self.stale = self.verdicts.stale_expectations(self.results) if whole else []
         try:
             self.path = self.verdicts.write([*self.results, *self.stale], time.monotonic() - self.begun, whole)
@@ -250,7 +256,7 @@ class _Controller:
         if self.stale and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _is_whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether every check was asked for: only then is the run a record, and only then can an expectation be stale."""
         from . import layout
 

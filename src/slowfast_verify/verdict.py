@@ -5,9 +5,11 @@ Runs on the host, under pytest (plugin.py calls it). Puts each batch of question
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import subprocess
+import threading
 import time
 from functools import cache, cached_property
 from pathlib import Path
@@ -130,6 +132,10 @@ class Verdicts:
         batch = next((name for name, questions in self.batches.items() if any(q.id == question for q in questions)), None)
         if batch is None:
             raise NotVerifiable(f"no question {question!r} is put to {self.subject.name}")
+        return self.observations(batch)[question]
+
+    def observations(self, batch: str) -> dict[str, Observation]:
+        """What became of a batch; the first process or thread that asks puts it to the target, any other waits for the file."""
         if batch not in self._read:
             file = self.folder / f"{batch}.json"
             with FileLock(self.folder / f"{batch}.lock"):
@@ -141,7 +147,27 @@ class Verdicts:
                     file.write_text(json.dumps({key: value.model_dump() for key, value in found.items()}), encoding="utf-8")
             raw = json.loads(file.read_text(encoding="utf-8"))
             self._read[batch] = {key: Observation.model_validate(value) for key, value in raw.items()}
-        return self._read[batch][question]
+        return self._read[batch]
+
+    def put_side_by_side(self, at_once: int) -> None:
+        """Put every batch to the target from threads, `at_once` at a time, while pytest still collects; checks wait for what they read.
+
+        A thread that fails leaves its batch to the check that asks for it, which then tells why.
+        """
+        waiting = [batch for batch in ("environment", "demo", "imports") if self.batches[batch]]
+        lock = threading.Lock()
+
+        def work() -> None:
+            while True:
+                with lock:
+                    if not waiting:
+                        return
+                    batch = waiting.pop(0)
+                with contextlib.suppress(Exception):
+                    self.observations(batch)
+
+        for _ in range(at_once):
+            threading.Thread(target=work, daemon=True).start()
 
     def parameters(self, name: str) -> list[Any] | None:
         """The values that a check is repeated for, by the name of its argument; None for a name that is no list of ours."""

@@ -134,7 +134,7 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
 @app.command()
 def version() -> None:
     """Print the version and the suite's revision."""
-    from .verdict import suite_revision
+    from .provenance import suite_revision
 
     typer.echo(f"slowfast-verify {__version__} ({suite_revision()})")
 

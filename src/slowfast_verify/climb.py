@@ -21,8 +21,8 @@ from .ending import end_group
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
 from .knowledge import RUNGS
 from .matrix import Matrix
+from .provenance import run_id, suite_revision
 from .record import CheckResult, FailureDetail, Record
-from .verdict import run_id, suite_revision
 
 NOTHING_VERIFIED = 4
 PYTEST_USAGE = 4

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
-import subprocess
 import threading
-import time
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from . import __version__, knowledge, ladder, layout, provision
+from . import knowledge, ladder, layout, provision
 from . import record as records
 from . import target as targets
 from .cell import Cell
@@ -26,6 +23,7 @@ from .expectation import Expectation, check_matches
 from .matrix import default
 from .observe import observe
 from .parcel import TOO_LARGE
+from .provenance import run_id, suite_revision
 from .question import Observation
 from .record import CheckResult, FailureDetail, Installation, Provisioned, Record
 from .subject import Subject, subject
@@ -304,22 +302,3 @@ def _expected_clips() -> dict[str, dict[str, Any]]:
     """The clips that a model answers for; the one for readers is none."""
     table = json.loads((layout.fixtures() / "expected.json").read_text(encoding="utf-8"))["clips"]
     return {name: row for name, row in table.items() if "windows" in row}
-
-
-def run_id() -> str:
-    """`2026-11-23T10:04:11Z-3f9c`."""
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}-{secrets.token_hex(2)}"
-
-
-def suite_revision() -> str:
-    """The commit of the suite (with + for uncommitted changes), or its version outside a checkout."""
-    git = ["git", "-C", str(layout.root())]
-    try:
-        commit = subprocess.run(
-            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, timeout=20
-        ).stdout.strip()
-        dirty = subprocess.run([*git, "status", "--porcelain", "--", "src", "tests", "matrices", "knowledge", "fixtures"],
-                               capture_output=True, text=True, check=True, timeout=20).stdout.strip()  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return __version__
-    return commit + ("+" if dirty else "")

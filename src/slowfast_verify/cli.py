@@ -51,7 +51,9 @@ def plan(globs: Globs = None) -> None:
 
 
 @app.command()
-def climb(cell: str, jobs: Annotated[int, typer.Option(help="batches put to the environment at a time")] = 2, evidence: bool = False) -> None:
+def climb(
+    cell: str, jobs: Annotated[int, typer.Option(help="batches put to the environment at a time")] = 2, evidence: bool = False
+) -> None:
     """Provision one cell, climb the ladder in it, write its record."""
     from . import report
     from .climb import climb as go

@@ -16,7 +16,6 @@ from .errors import Problem
 Os = Literal["linux", "windows", "macos"]
 Axis = Literal["os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision"]
 When = dict[Axis, str | list[str]]
-AXES = ("os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision")
 _ID = re.compile(
     r"(?P<os>linux|windows|macos)(-(?P<arch>aarch64|arm64))?-py(?P<python>\d+\.\d+)-torch(?P<torch>[\d.]+)"
     r"-(?P<accelerator>[a-z0-9.]+)-(?P<installer>[a-z]+)-(?P<subject>[a-z0-9-]+)@(?P<revision>[\w.-]+)"

@@ -143,9 +143,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def check_id(nodeid: str) -> str:
-    """`imports::module_imports[x]` of `tests/verify/test_imports.py::test_module_imports[x]@group`."""
+    """`imports::module_imports[x]` of `tests/verify/test_imports.py::test_module_imports[x]`."""
     file, _, name = nodeid.partition("::")
-    name = re.sub(r"(\])?@\w+$", r"\1", name)
     return f"{Path(file).stem.removeprefix('test_').partition('_')[0]}::{name.split('::')[-1].removeprefix('test_')}"
 
 

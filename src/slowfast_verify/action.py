@@ -1,6 +1,7 @@
 """The few things that a fix, a workaround or a reproduction may do. Data only: fix.py carries them out.
 
-Text may contain {checkout} (the subject's checkout), {env} (the environment's folder) and {site} (its site-packages).
+Text may contain {checkout} (the subject's checkout), {env} (the environment's folder), {site} (its site-packages), {python} (its
+interpreter), {fixtures} and {tmp} (an empty folder that lives as long as the actions do).
 Imports data and cell only.
 """
 
@@ -35,7 +36,10 @@ class File(Row):
 
 
 class Action(Row):
-    """One step. `why` is its reason; `when` limits it to some cells; `advice` is printed and never executed."""
+    """One step. `why` is its reason; `when` limits it to some cells; `advice` is printed and never executed.
+
+    remove: files or folders to take away. run: one command, as an argv; in a reproduction it may fail, and then its output is the failure.
+    """
 
     install: list[str] = []
     uninstall: list[str] = []
@@ -43,12 +47,15 @@ class Action(Row):
     edit: list[Edit] = []
     opts: dict[str, str] = {}
     file: list[File] = []
+    remove: list[str] = []
+    run: list[str] = []
     advice: str | dict[str, str] = ""
     when: When = Field(default_factory=dict)
     why: str = ""
 
     @model_validator(mode="after")
     def _something(self) -> Action:
-        if not any((self.install, self.uninstall, self.env, self.edit, self.opts, self.file, self.advice)):
-            raise ValueError("an action must do something: install, uninstall, env, edit, opts, file or advice")
+        does = (self.install, self.uninstall, self.env, self.edit, self.opts, self.file, self.remove, self.run, self.advice)
+        if not any(does):
+            raise ValueError("an action must do something: install, uninstall, env, edit, opts, file, remove, run or advice")
         return self

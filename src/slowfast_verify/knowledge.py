@@ -10,7 +10,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from . import layout
 from .action import Action
@@ -24,7 +24,8 @@ class Signature(Row):
     """All given keys must match. type: the exception's name. message, text: regular expressions for the message, for anything said.
 
     signal: the name of the signal that ended the process. finding: the name of a check's finding.
-    not_text: an expression that must not occur (a look-alike's words).
+    not_text: an expression that must not occur (a look-alike's words). Expressions are searched with ^ and $ at every line.
+    unshown: why no text of this project shows the signature; a signature without it must match a text.
     """
 
     type: str | None = None
@@ -33,13 +34,14 @@ class Signature(Row):
     not_text: str | None = None
     signal: str | None = None
     finding: str | None = None
+    unshown: str = ""
 
     @field_validator("message", "text", "not_text")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                re.compile(value)
+                re.compile(value, re.MULTILINE)
             except re.error as error:
                 raise ValueError(f"not a regular expression: {error}") from None
         return value
@@ -53,25 +55,78 @@ class Explain(Row):
 
 
 class Example(Row):
-    """What the failure printed. `from` a run of ours (which cell or command), or reported (which thread)."""
+    """What the failure printed. origin: the run of ours that printed it, or `reported: owner/repository#number`."""
 
     text: str
     origin: str
 
+    @property
+    def ours(self) -> bool:
+        """Whether a run of ours printed it."""
+        return not self.origin.startswith("reported:")
+
+
+class NearMiss(Row):
+    """A text one step away from the failure. id: the known failure that it is, or empty where it is none."""
+
+    text: str
+    id: str = ""
+
+
+class DeadEnd(Row):
+    """What people try and what does not help, with the reason."""
+
+    tried: str
+    why: str
+
+
+class Witness(Row):
+    """What shows a reproduced failure, and its absence once it is mended: exactly one of check, python and command.
+
+    environment: the healthy environment that is broken (a name in matrices/loops.toml). check: glob over check ids, judged in the clone.
+    python: a program for the clone's Python; command: an argv. Both end with another status than 0, or print what the signature matches.
+    needs: what the machine must have (index, git, compiler). seconds: the time limit.
+    """
+
+    environment: str = "classic"
+    check: str = ""
+    python: str = ""
+    command: list[str] = []
+    needs: list[str] = []
+    seconds: float = 120
+
+    @model_validator(mode="after")
+    def _one(self) -> Witness:
+        if sum(map(bool, (self.check, self.python, self.command))) != 1:
+            raise ValueError("a witness has exactly one of check, python and command")
+        return self
+
 
 class KnownFailure(Row):
-    """One known failure. Its id is the file's name."""
+    """One known failure. Its id is the file's name.
+
+    generic: a rule for a whole class of failures, which stands back where a specific one matches. consequence_of: known failures that
+    bring this one about: where one of them matches as well, it comes first. unsure: what the signature cannot tell, and how to find out.
+    unreproduced: why `reproduce` is empty: what a machine would need to show the failure.
+    """
 
     id: str = ""
     title: str
     rung: str
     seen_in: list[str] = []
     signature: list[Signature]
+    generic: bool = False
+    consequence_of: list[str] = []
     applies: dict[str, str] = Field(default_factory=dict)
     explain: Explain
+    unsure: str = ""
     fix: list[Action] = []
+    dead_end: list[DeadEnd] = []
     reproduce: list[Action] = []
+    witness: Witness | None = None
+    unreproduced: str = ""
     example: Example | None = None
+    near_miss: list[NearMiss] = []
 
     @field_validator("rung")
     @classmethod
@@ -103,9 +158,9 @@ def matches(signature: Signature, failure: Failure) -> bool:
             or (failure.type is None and signature.message is not None)
             or re.search(rf"\b{re.escape(signature.type or '')}\b", failure.text) is not None
         )
-        and (signature.message is None or re.search(signature.message, everything) is not None)
-        and (signature.text is None or re.search(signature.text, everything) is not None)
-        and (signature.not_text is None or re.search(signature.not_text, everything) is None)
+        and (signature.message is None or re.search(signature.message, everything, re.MULTILINE) is not None)
+        and (signature.text is None or re.search(signature.text, everything, re.MULTILINE) is not None)
+        and (signature.not_text is None or re.search(signature.not_text, everything, re.MULTILINE) is None)
         and (signature.signal is None or signature.signal == failure.signal)
         and (signature.finding is None or signature.finding == failure.finding)
     )
@@ -133,13 +188,16 @@ def known(identifier: str) -> KnownFailure:
 
 def diagnose(failure: Failure) -> str | None:
     """The id of the known failure that this is, or None: of all signatures that match, the one that says most."""
+    table = all_known()
     found = [
-        (_weight(signature, failure), identifier)
-        for identifier, candidate in all_known().items()
+        (not candidate.generic, _weight(signature, failure), identifier)
+        for identifier, candidate in table.items()
         for signature in candidate.signature
         if matches(signature, failure)
     ]
-    return max(found)[1] if found else None
+    causes = {identifier for *_, identifier in found}
+    first = [row for row in found if not causes.intersection(table[row[2]].consequence_of)] or found
+    return max(first)[2] if first else None
 
 
 def _weight(signature: Signature, failure: Failure) -> tuple[bool, bool, int, int]:
@@ -147,5 +205,5 @@ def _weight(signature: Signature, failure: Failure) -> tuple[bool, bool, int, in
     survived); then the number of things that agree; then how long they are.
     """
     ended = signature.type is not None or signature.signal is not None
-    given = signature.model_dump(exclude_none=True, exclude={"not_text"})
+    given = signature.model_dump(exclude_none=True, exclude={"not_text", "unshown"})
     return ended and signature.type == failure.type, ended, len(given), sum(len(str(value)) for value in given.values())

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from . import __version__, layout
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
@@ -69,6 +68,8 @@ def climb(
 @app.command()
 def verify(target: str, subject: str = "pyslowfast", config: str | None = None, checkpoint: str | None = None, jobs: int = 2) -> None:
     """Climb the ladder in an environment that exists; nothing is installed into it."""
+    from rich.console import Console
+
     from . import report
     from .climb import verify_target
 
@@ -114,6 +115,41 @@ def sniff(files: list[Path]) -> None:
 
 
 @app.command()
+def diagnose(
+    logs: Annotated[list[str] | None, typer.Argument(metavar="[LOG...|-]", help="files of output; - or nothing: standard input")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a log, one a line")] = False,
+    chinese: Annotated[bool, typer.Option("--zh", help="explain in Chinese")] = False,
+) -> None:
+    """Say what a log shows: cause, evidence, fix. Exit 1 if something was found, 0 if nothing is known about it."""
+    from . import diagnosis, log
+
+    if not logs and sys.stdin.isatty():
+        raise Problem("no log was given", next="COMMAND 2>&1 | slowfast-verify diagnose -   or   slowfast-verify diagnose FILE", code=2)
+    found, failed = False, None
+    for name in logs or ["-"]:
+        try:
+            answer = diagnosis.diagnose(log.read(name))
+        except Problem as problem:  # the other logs are answered all the same
+            failed = problem
+            print(problem, file=sys.stderr)
+            continue
+        found |= bool(answer.diagnoses or answer.needs)
+        if as_json:
+            print(answer.as_json())
+        else:
+            print((f"== {name}\n" if len(logs or []) > 1 else "") + diagnosis.printed(answer, chinese=chinese))
+    raise typer.Exit(failed.code if failed else PROBLEMS_FOUND if found else HEALTHY)
+
+
+@app.command()
+def explain(identifier: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Tell everything about one known failure."""
+    from .explain import story
+
+    print(story(identifier))
+
+
+@app.command()
 def fixtures(
     output: Annotated[Path | None, typer.Option(help="default: the fixtures folder itself")] = None, only: str | None = None
 ) -> None:
@@ -143,6 +179,9 @@ def version() -> None:
 
 def main() -> None:
     """The console script: a Problem becomes its four lines and its exit code, an interrupt one line, anything else exit code 3."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # evidence in Chinese on a terminal that knows ASCII only
     try:
         code = app(standalone_mode=False)  # with this, typer returns the code of an Exit, and INTERRUPTED for Ctrl-C
         if code == INTERRUPTED:

@@ -16,6 +16,9 @@ from . import layout
 from .action import Action
 from .data import Row, load
 from .errors import Problem, did_you_mean
+from .matching import Failure, matches, ranked
+
+__all__ = ["RUNGS", "Failure", "KnownFailure", "Signature", "all_known", "diagnose", "known", "matches"]
 
 RUNGS = ("resolve", "install", "environment", "imports", "compute", "distributed", "config", "checkpoint", "decode", "demo", "train")
 
@@ -136,34 +139,26 @@ class KnownFailure(Row):
         return value
 
 
-class Failure(Row):
-    """What a signature is tried on: an observation's end, a check's finding, or an installer's log."""
+class Ask(Row):
+    """What to ask where a log shows that something is wrong and not what: one fact that would decide between known failures.
 
-    type: str | None = None
-    message: str = ""
-    text: str = ""
-    signal: str | None = None
-    finding: str | None = None
-
-
-def matches(signature: Signature, failure: Failure) -> bool:
-    """Whether all the keys that the signature gives hold for the failure.
-
-    People quote a message without the exception's name: where a failure has no type of its own, the message is enough.
+    fact: the question. command: prints the answer. between: the known failures that it decides between. knowledge/asks/, one file each.
     """
-    everything = f"{failure.type or ''}: {failure.message}\n{failure.text}"
-    return (
-        (
-            signature.type in (None, failure.type)
-            or (failure.type is None and signature.message is not None)
-            or re.search(rf"\b{re.escape(signature.type or '')}\b", failure.text) is not None
-        )
-        and (signature.message is None or re.search(signature.message, everything, re.MULTILINE) is not None)
-        and (signature.text is None or re.search(signature.text, everything, re.MULTILINE) is not None)
-        and (signature.not_text is None or re.search(signature.not_text, everything, re.MULTILINE) is None)
-        and (signature.signal is None or signature.signal == failure.signal)
-        and (signature.finding is None or signature.finding == failure.finding)
-    )
+
+    id: str = ""
+    fact: str
+    fact_zh: str
+    command: str
+    between: list[str]
+    signature: list[Signature]
+    example: Example
+
+
+@cache
+def all_asks(folder: Path | None = None) -> dict[str, Ask]:
+    """{id: question}, by file name."""
+    folder = folder or layout.knowledge() / "asks"
+    return {path.stem: load(path, Ask).model_copy(update={"id": path.stem}) for path in sorted(folder.glob("*.toml"))}
 
 
 @cache
@@ -188,22 +183,6 @@ def known(identifier: str) -> KnownFailure:
 
 def diagnose(failure: Failure) -> str | None:
     """The id of the known failure that this is, or None: of all signatures that match, the one that says most."""
-    table = all_known()
-    found = [
-        (not candidate.generic, _weight(signature, failure), identifier)
-        for identifier, candidate in table.items()
-        for signature in candidate.signature
-        if matches(signature, failure)
-    ]
-    causes = {identifier for *_, identifier in found}
-    first = [row for row in found if not causes.intersection(table[row[2]].consequence_of)] or found
-    return max(first)[2] if first else None
-
-
-def _weight(signature: Signature, failure: Failure) -> tuple[bool, bool, int, int]:
-    """How much a matching signature says. What ended the process outweighs what was printed on the way (a warning that was
-    survived); then the number of things that agree; then how long they are.
-    """
-    ended = signature.type is not None or signature.signal is not None
-    given = signature.model_dump(exclude_none=True, exclude={"not_text", "unshown"})
-    return ended and signature.type == failure.type, ended, len(given), sum(len(str(value)) for value in given.values())
+    table = [row if row.id else row.model_copy(update={"id": name}) for name, row in all_known().items()]
+    found = ranked(table, lambda row: row.signature, failure)
+    return found[0].id if found else None

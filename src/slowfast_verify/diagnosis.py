@@ -1,0 +1,123 @@
+"""What a log shows: the known failures, best first, with the line that tells; or what to ask; or nothing.
+
+Runs on the host; called by the `diagnose` command. Imports the standard library, index, log, matching: an answer takes less than the
+import of anything larger.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .index import Entry, Index, index
+from .log import Log
+from .matching import Failure, Match, place, ranked
+
+MOST = 5  #: diagnoses of one log; what stands further down was never the cause
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One known failure that a log shows. confidence: high (the exception and its words, or several things agree), medium (words), low
+    (only the class of the failure is certain). fix: lines as instructions.Step has them. evidence: {"line": from 1, "text"}.
+    """
+
+    id: str
+    title: str
+    rung: str
+    cause: str
+    cause_zh: str
+    evidence: dict[str, Any]
+    fix: list[dict[str, str]]
+    carried_out: bool
+    confidence: str
+    unsure: str
+    seen_in: list[str]
+    dead_ends: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said about one log. needs: facts that would decide, where the log does not ({"fact", "command", "between"})."""
+
+    source: str
+    diagnoses: list[Diagnosis]
+    needs: list[dict[str, Any]]
+
+    def as_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def diagnose(log: Log) -> Answer:
+    """What the log shows. An empty answer means: nothing that is known here."""
+    table = index()
+    found, text = _found(table, log)
+    if not found and log.unwrapped:
+        log = log.unwrapped
+        found, text = _found(table, log)
+    diagnoses = [_diagnosis(table, match, log) for match in found[:MOST]]
+    needs = []
+    if not found:
+        failure = Failure(text=text)
+        asks = ranked(table.candidates(table.asks, failure), lambda row: row.rules, failure)
+        needs = [_entry(table.asks, match.id).shown for match in asks[:1]]
+    return Answer(log.source, diagnoses, needs)
+
+
+def _found(table: Index, log: Log) -> tuple[list[Match], str]:
+    failure = Failure(text=log.text)
+    return ranked(table.candidates(table.known, failure), lambda row: row.rules, failure), log.text
+
+
+def _entry(entries: list[Entry], identifier: str) -> Entry:
+    return next(entry for entry in entries if entry.id == identifier)
+
+
+def _diagnosis(table: Index, match: Match, log: Log) -> Diagnosis:
+    shown = _entry(table.known, match.id).shown
+    number, line = log.at(*place(match.signature, log.text))
+    agreeing = match.weight[2]
+    confidence = "low" if match.generic else "high" if agreeing > 1 and not shown["unsure"] else "medium"
+    return Diagnosis(
+        id=match.id, title=shown["title"], rung=shown["rung"], cause=shown["cause"], cause_zh=shown["cause_zh"],
+        evidence={"line": number, "text": line.strip()}, fix=shown["fix"], carried_out=shown["carried_out"], confidence=confidence,
+        unsure=shown["unsure"], seen_in=shown["seen_in"], dead_ends=shown["dead_ends"],
+    )  # fmt: skip
+
+
+def printed(answer: Answer, width: int = 100, chinese: bool = False) -> str:
+    """The answer for people: cause, evidence, fix, sources, and what it is unsure of."""
+    lines = []
+    for number, found in enumerate(answer.diagnoses):
+        lines += ["", f"{'also: ' if number else ''}{found.title}  [{found.id}]"]
+        lines += _block("cause", found.cause_zh if chinese else found.cause, width)
+        lines += _block("seen", f"line {found.evidence['line']}: {found.evidence['text'][:400]}", width)
+        for step in found.fix:
+            limit = f"({step['for_']}) " if step["for_"] else ""
+            lines += _block("fix", limit + step["text"], width)
+            lines += _block("", f"because {step['why']}", width) if step["why"] else []
+        if found.fix:
+            lines += _block("tried", "our tests broke an environment this way and mended it with this fix" if found.carried_out else
+                            "not by our tests: no machine of ours shows this failure", width)  # fmt: skip
+        for dead in found.dead_ends:
+            lines += _block("not", f"{dead['tried']}: {dead['why']}", width)
+        lines += _block("unsure", found.unsure, width)
+        lines += _block("threads", ", ".join(found.seen_in), width)
+    for need in answer.needs:
+        lines += ["This log does not tell which it is.", *_block("tell", need["fact_zh"] if chinese else need["fact"], width)]
+        lines += _block("run", need["command"], width) + _block("between", ", ".join(need["between"]), width)
+    if not lines:
+        lines = ["nothing known: none of the known failures says what this log says"]
+        lines += _block("next", "give the whole output (COMMAND 2>&1 | slowfast-verify diagnose -), or look at the environment: "
+                        "slowfast-verify doctor", width)  # fmt: skip
+    return "\n".join(lines).strip("\n")
+
+
+def _block(label: str, text: str, width: int) -> list[str]:
+    if not text:
+        return []
+    return textwrap.wrap(text, width, initial_indent=f"  {label + ':' if label else '':<9}", subsequent_indent=" " * 11,
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip

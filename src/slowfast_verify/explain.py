@@ -1,0 +1,67 @@
+"""The whole story of one known failure, for people. Runs on the host; called by the `explain` command. Imports knowledge, instructions."""
+
+from __future__ import annotations
+
+import textwrap
+
+from .index import index
+from .instructions import steps
+from .knowledge import KnownFailure, known
+
+
+def story(identifier: str, width: int = 100) -> str:
+    """Everything that is known about a failure: how it shows, why, where, what mends it, what does not, and how we know.
+
+    Raises Problem with the nearest id where there is none of that name.
+    """
+    row = known(identifier)
+    parts = [f"{row.id}: {row.title}", f"rung: {row.rung}" + ("; a rule for a whole class of failures" if row.generic else "")]
+    parts += _section("Why", row.explain.cause, row.explain.cause_zh)
+    if row.applies:
+        parts += _section("When", *(f"{name} {bound}" for name, bound in row.applies.items()))
+    parts += _section("How it shows", *filter(None, map(_signature, row.signature)))
+    if row.example:
+        parts += [
+            "",
+            f"For example ({'printed by a run of ours' if row.example.ours else 'as somebody reported it'}: {row.example.origin})",
+        ]
+        parts += [f"  | {line}" for line in row.example.text.strip("\n").splitlines()]
+    parts += ["", "What mends it" + _proof(row)]
+    for action in row.fix:
+        for step in steps(action):
+            parts += _wrapped((f"({step.for_}) " if step.for_ else "") + step.text, width, "  - ")
+            parts += _wrapped(f"because {step.why}", width, "    ") if step.why else []
+    for dead in row.dead_end:
+        parts += ["", "What does not", *_wrapped(f"{dead.tried}: {dead.why}", width, "  - ")]
+    parts += _section("What the log cannot tell", row.unsure) if row.unsure else []
+    others = [*row.consequence_of, *(miss.id for miss in row.near_miss if miss.id)]
+    parts += _section("Not to be mistaken for", *dict.fromkeys(others)) if others else []
+    parts += _section("Reported in", *row.seen_in)
+    parts += _section("Not reproduced by us", row.unreproduced) if row.unreproduced else []
+    return "\n".join(parts)
+
+
+def _section(title: str, *texts: str) -> list[str]:
+    lines = ["", title]
+    for text in texts:
+        lines += _wrapped(text, 100, "  ")
+    return lines
+
+
+def _wrapped(text: str, width: int, lead: str) -> list[str]:
+    return textwrap.wrap(" ".join(text.split()), width, initial_indent=lead, subsequent_indent=" " * len(lead),
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+
+
+def _signature(signature: object) -> str:
+    given = {
+        key: getattr(signature, key) for key in ("type", "message", "text", "not_text", "signal", "finding") if getattr(signature, key)
+    }
+    return "; ".join(f"{'not ' if key == 'not_text' else ''}{key.removeprefix('not_')}: {value}" for key, value in given.items())
+
+
+def _proof(row: KnownFailure) -> str:
+    entry = next((entry for entry in index().known if entry.id == row.id), None)
+    if entry and entry.shown["carried_out"]:
+        return " (carried out by our tests: nox -s loops -- -k " + row.id + ")"
+    return " (not carried out by our tests)"

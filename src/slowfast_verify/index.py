@@ -1,0 +1,160 @@
+"""The known failures in the form in which `diagnose` needs them: rules with needles, and what is printed. Kept as one JSON in the cache.
+
+Reading, checking and rendering some hundred TOML files takes longer than a whole answer may (docs/decisions/007). The kept form is used
+only while names, sizes and times of all files are what they were; where the cache cannot be written it is made anew each time.
+Runs on the host; called by diagnosis. Imports the standard library, layout, atomic, matching; knowledge and instructions only to build.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import __version__, layout
+from .atomic import write_text
+from .matching import Failure
+
+FORM = 3  #: raise it when what is kept changes
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One signature, and the pieces that a text must contain for it (needles: groups, of each one piece)."""
+
+    type: str | None = None
+    message: str | None = None
+    text: str | None = None
+    not_text: str | None = None
+    signal: str | None = None
+    finding: str | None = None
+    needles: list[list[str]] = field(default_factory=list)
+
+    def may_match(self, failure: Failure) -> bool:
+        """A quick look; False is certain."""
+        return all(any(piece in failure.lowered for piece in group) for group in self.needles)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A known failure, or a question that would decide (`between` is not empty then). shown: what is printed, as JSON."""
+
+    id: str
+    generic: bool
+    consequence_of: list[str]
+    between: list[str]
+    rules: list[Rule]
+    shown: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Index:
+    """known: every known failure; asks: what to ask where none of them matches."""
+
+    known: list[Entry]
+    asks: list[Entry]
+
+    def candidates(self, entries: Iterable[Entry], failure: Failure) -> Iterator[Entry]:
+        """The entries of which a rule may match, with these rules only."""
+        for entry in entries:
+            rules = [rule for rule in entry.rules if rule.may_match(failure)]
+            if rules:
+                yield Entry(entry.id, entry.generic, entry.consequence_of, entry.between, rules, entry.shown)
+
+
+@cache
+def index() -> Index:
+    """The index, from the cache or made anew. Raises Problem where a file of knowledge/ is not right."""
+    kept, key = layout.home() / "index" / "knowledge.json", _key()
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        raw = json.loads(kept.read_bytes())
+        if raw["key"] == key:
+            return _parsed(raw)
+    raw = {"key": key, "known": [*_known()], "asks": [*_asks()]}
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_text(kept, json.dumps(raw, ensure_ascii=False))
+    return _parsed(raw)
+
+
+def _parsed(raw: dict[str, Any]) -> Index:
+    known, asks = (
+        [Entry(**{**row, "rules": [Rule(**rule) for rule in row["rules"]]}) for row in raw[name]] for name in ("known", "asks")
+    )  # fmt: skip
+    return Index(known, asks)
+
+
+def _key() -> str:
+    """What the index is made from: every file's name, size and time, and the code's version."""
+    paths = [
+        *layout.knowledge().rglob("*.toml"),
+        *Path(__file__).parent.glob("i*.py"),
+        Path(__file__).with_name("needles.py"),
+        proven_file(),
+    ]
+    rows = sorted((str(path), stat.st_mtime_ns, stat.st_size) for path in paths if (stat := _stat(path)))
+    return hashlib.sha256(repr((FORM, __version__, rows)).encode()).hexdigest()
+
+
+def _stat(path: Path) -> Any:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def proven_file() -> Path:
+    """What the loops carried out: {"loops": {id: ...}} as `nox -s loops` wrote it; it need not exist."""
+    return layout.reports() / "loops.json"
+
+
+def _known() -> Iterator[dict[str, Any]]:
+    from .instructions import steps
+    from .knowledge import all_known
+
+    proven = _proven()
+    for name, row in all_known().items():
+        fix = [step._asdict() for action in row.fix for step in steps(action)]
+        shown = {
+            "title": row.title, "rung": row.rung, "cause": _flat(row.explain.cause), "cause_zh": _flat(row.explain.cause_zh), "fix": fix,
+            "carried_out": name in proven, "unsure": _flat(row.unsure), "seen_in": row.seen_in,
+            "dead_ends": [dead.model_dump() for dead in row.dead_end], "applies": row.applies,
+        }  # fmt: skip
+        rules = [_rule(signature.model_dump(exclude={"unshown"})) for signature in row.signature]
+        yield {"id": name, "generic": row.generic, "consequence_of": row.consequence_of, "between": [], "rules": rules, "shown": shown}
+
+
+def _asks() -> Iterator[dict[str, Any]]:
+    from .knowledge import all_asks
+
+    for name, row in all_asks().items():
+        rules = [_rule(signature.model_dump(exclude={"unshown"})) for signature in row.signature]
+        shown = {"fact": _flat(row.fact), "fact_zh": _flat(row.fact_zh), "command": row.command, "between": row.between}
+        yield {"id": name, "generic": False, "consequence_of": [], "between": row.between, "rules": rules, "shown": shown}
+
+
+def _rule(signature: dict[str, Any]) -> dict[str, Any]:
+    from .needles import needle_of
+
+    needles = [list(needle) for needle in (needle_of(signature[key]) for key in ("message", "text") if signature[key]) if needle]
+    if signature["type"] and not signature["message"]:  # with a message, a log need not name the exception
+        needles.append([signature["type"].lower()])
+    return {**signature, "needles": needles}
+
+
+def _proven() -> set[str]:
+    """The known failures whose fix a loop of ours carried out with success."""
+    try:
+        rows = json.loads(proven_file().read_text(encoding="utf-8"))["loops"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {row["id"] for row in rows if row.get("outcome") == "green"}
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

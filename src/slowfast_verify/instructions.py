@@ -1,0 +1,68 @@
+"""Actions as a person reads them: one command or sentence a line, for their shell and their installer. Carries nothing out.
+
+Runs on the host; called by index (for `diagnose` and `explain`, where nobody knows the machine) and wherever a fix is printed.
+Imports action only.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .action import Action
+
+SHELLS = ("sh", "powershell", "cmd")
+INSTALLERS = {"pip": "python -m pip", "uv": "uv pip"}
+
+
+class Step(NamedTuple):
+    """One line of a way out. for_: the systems or installers that it is limited to, empty for all. executed: our tests carried it out."""
+
+    text: str
+    for_: str = ""
+    why: str = ""
+
+
+def quoted(argument: str) -> str:
+    """An argument as sh, PowerShell and (with double quotes) cmd take it."""
+    return f'"{argument}"' if not argument or (set(argument) & set(" <>=!~;[](){}&|*?$'`") and '"' not in argument) else argument
+
+
+def steps(action: Action, installer: str = "", shell: str = "") -> list[Step]:
+    """The lines of one action, in the order in which they are to be done. installer, shell: "" for all of them."""
+    limits = "; ".join(f"{axis}: {' or '.join([v] if isinstance(v, str) else v)}" for axis, v in action.when.items())
+    lines = [Step(text, limits) for text in _commands(action, installer, shell)]
+    advice = action.advice if isinstance(action.advice, dict) else {"": action.advice} if action.advice else {}
+    lines += [Step(" ".join(text.split()), "; ".join(filter(None, [place, limits]))) for place, text in advice.items()]
+    if lines and action.why:
+        lines[0] = lines[0]._replace(why=" ".join(action.why.split()))
+    return lines
+
+
+def _commands(action: Action, installer: str, shell: str) -> list[str]:
+    lines = [f"in {edit.file}: replace {edit.find} by {edit.replace}" for edit in action.edit]
+    for verb, arguments in (("uninstall", action.uninstall), ("install", action.install)):
+        if not arguments:
+            continue
+        only = action.when.get("installer", "")
+        if only == "conda":
+            lines.append(f"conda {verb} {' '.join(map(quoted, arguments))}")
+            continue
+        line = " ".join(map(quoted, arguments))
+        chosen = {installer: INSTALLERS[installer]} if installer in INSTALLERS else INSTALLERS
+        lines += [f"{command} {verb} {'-y ' if verb == 'uninstall' and name == 'pip' else ''}{line}" for name, command in chosen.items()]
+    lines += [f"delete {path}" for path in action.remove]
+    lines += [f"write {row.path}: {row.text!r}" if row.text is not None else f"link {row.path} to {row.link_to}" for row in action.file]
+    for key, value in action.env.items():
+        lines += [variable(key, value, one) for one in ([shell] if shell else ["sh", "powershell"])]
+    if action.opts:
+        lines.append("--opts " + " ".join(f"{key} {quoted(value)}" for key, value in action.opts.items()))
+    if action.run:
+        lines.append(" ".join(map(quoted, action.run)))
+    return lines
+
+
+def variable(key: str, value: str, shell: str) -> str:
+    """The command that sets an environment variable."""
+    if shell == "powershell":
+        return f'$env:{key} = "{value}"'
+    return f"set {key}={value}" if shell == "cmd" else f'export {key}="{value}"'

@@ -55,9 +55,10 @@ def diagnose(log: Log) -> Answer:
     """What the log shows. An empty answer means: nothing that is known here."""
     table = index()
     found, text = _found(table, log)
-    if not found and log.unwrapped:
-        log = log.unwrapped
-        found, text = _found(table, log)
+    if log.unwrapped and all(match.generic for match in found):  # nothing, or only the class of it: the telling word may be broken in two
+        again, whole = _found(table, log.unwrapped)
+        if again and not (found and again[0].generic):
+            log, found, text = log.unwrapped, again, whole
     diagnoses = [_diagnosis(table, match, log) for match in found[:MOST]]
     needs = []
     if not found:

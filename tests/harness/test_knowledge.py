@@ -74,6 +74,7 @@ FINDINGS = [
     ("python-out-of-range", ENVIRONMENT, "Python 3.6.15 is outside of what pyslowfast supports (>=3.8)", "is outside of what"),
 ]
 
+
 class Log(Row):
     """One thing that a program printed. id: the known failure that it is, or none. run: what was run, or whom it quotes."""
 
@@ -110,11 +111,14 @@ def finding(sentence: str) -> Failure:
 
 @pytest.mark.parametrize("identifier", IDS)
 def test_is_complete(identifier: str) -> None:
-    """A known failure has its sources, an example of a run with its origin, an explanation in both languages, and a way out."""
+    """A known failure has its sources, an example of a run with its origin, an explanation in both languages, a way out, and a loop or a
+    reason why there is none.
+    """
     failure = knowledge.known(identifier)
     assert failure.signature and failure.seen_in and failure.fix, f"{identifier}: no signature, no source or no fix"
     assert failure.example and failure.example.text.strip() and failure.example.origin, f"{identifier} has no example"
     assert re.search(r"[\u4e00-\u9fff]{4}", failure.explain.cause_zh), f"{identifier}: the Chinese explanation is not Chinese"
+    assert bool(failure.witness) != bool(failure.unreproduced), f"{identifier}: a loop shows it, or a reason why none does: one of the two"
     assert not set(failure.consequence_of) - set(IDS), f"{identifier}: a consequence of what does not exist"
     assert not re.search(r"[\u4e00-\u9fff]", failure.title + failure.explain.cause), f"{identifier}: the English one is"
 

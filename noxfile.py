@@ -4,6 +4,7 @@ import atexit
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nox
 
@@ -46,12 +47,25 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def doctor(session: nox.Session) -> None:
+    """Examine an environment that exists and say what is wrong with it: nox -s doctor -- [TARGET] [options]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "doctor", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
 def loops(session: nox.Session) -> None:
     """Break, diagnose, fix, green: every known failure that can be reproduced here; nox -s loops -- -k NAME for one."""
     code = subprocess.run([PYTHON, "-m", "pytest", "tests/loops", "-n", "2", "-q", *session.posargs], check=False).returncode
     session.run(PYTHON, "-m", "slowfast_verify.loop_table", external=True)
     if code:
         session.error(f"exit status {code}")
+
+
+@nox.session(venv_backend="none")
+def sabotage(session: nox.Session) -> None:
+    """Break environments on purpose, stand-ins and clones of provisioned cells, and see what doctor says; writes reports/SABOTAGE.md."""
+    env = {"SABOTAGE_REAL": "1", "SABOTAGE_TABLE": str(Path("reports") / "SABOTAGE.md")}
+    session.run(PYTHON, "-m", "pytest", "tests/harness/sabotage", "-q", "-n", "2", *session.posargs, env=env, external=True)
 
 
 @nox.session(venv_backend="none")

@@ -79,6 +79,7 @@ class Causes:
 
     def __init__(self, staged: Staged, prescriber: Prescriber, reader: Reader) -> None:
         self.staged, self.prescriber, self.reader = staged, prescriber, reader
+        self.passed: set[str] = set()
         self.needed = (
             {
                 reader.distribution_of(name)
@@ -90,8 +91,9 @@ class Causes:
             | {reader.distribution_of(name) for name in staged.subject.modules.packages}
         )
 
-    def of(self, symptoms: Iterable[Symptom]) -> tuple[list[Cause], list[Note]]:
-        """The causes, worst first, and the notes."""
+    def of(self, symptoms: Iterable[Symptom], passed: Iterable[str]) -> tuple[list[Cause], list[Note]]:
+        """The causes, worst first, and the notes. passed: the rungs on which a check passed."""
+        self.passed = set(passed)
         groups = self._grouped(sorted(symptoms, key=lambda s: (RUNGS.index(s.rung), s.order)))
         roots = self._roots(groups)
         notes = [group for group in roots if self._is_note(group)]
@@ -132,8 +134,9 @@ class Causes:
         symptoms = [first, *(replace(s, known=None) for group in missing for s in group.symptoms if s is not missing[0].first)]
         return [Group(symptoms) if group is missing[0] else group for group in groups if group is missing[0] or group not in missing]
 
-    @staticmethod
-    def _key(symptom: Symptom) -> tuple[str, str]:
+    def _key(self, symptom: Symptom) -> tuple[str, str]:
+        if self._expected(symptom):
+            return ("own", symptom.known or "")  # the same fault in a file of the person's is another matter
         if symptom.known and not knowledge.known(symptom.known).generic:
             return ("known", symptom.known)
         return symptom.key
@@ -148,11 +151,13 @@ class Causes:
                 roots.append(group)
                 continue
             parent.followers += [*group.symptoms, *group.followers]
-            if parent.known is None and group.known and self._same(group, parent):
+            if parent.known is None and group.known and parent.first.key[0] != "lost" and self._same(group, parent):
                 parent.symptoms[0] = _named(parent.first, group.known)
         return roots
 
     def _same(self, group: Group, root: Group) -> bool:
+        if any(fnmatchcase(group.first.check, row.check) and fnmatchcase(root.first.check, row.of) for row in settings().follows):
+            return group.first.rung == root.first.rung
         return group.first.key[1] == root.first.key[1] or bool({group.first.module} & {symptom.module for symptom in root.symptoms} - {""})
 
     def _follows(self, group: Group, root: Group) -> bool:
@@ -160,6 +165,8 @@ class Causes:
         if group.known and root.known and root.known in knowledge.known(group.known).consequence_of:
             return True
         first, top = group.first, root.first
+        if any(fnmatchcase(first.check, row.check) and fnmatchcase(top.check, row.of) for row in settings().follows):
+            return True
         if top.check == "environment::virtual_environment_is_used":  # it does not look where its packages lie
             return first.key[0] == "missing" or first.check == "environment::subject_is_found"
         if top.check == "environment::no_distribution_is_there_twice" and first.check.startswith(TORN):
@@ -204,12 +211,17 @@ class Causes:
         return bool(bystander) and group.first.check.partition("::")[2].partition("[")[0] in BYSTANDERS
 
     def _own(self, group: Group) -> bool:
-        """Whether it is the subject's own fault in every environment: expected there, and nothing that this suite mends by a workaround."""
-        if group.known is None:
-            return False
+        """Whether it is the subject's own fault in every environment: expected there, and nothing that this suite mends by a workaround.
+
+        What leaves a rung without a single check that passes is no note, whoever's fault it is.
+        """
+        return {symptom.rung for symptom in group.symptoms} <= self.passed and all(map(self._expected, group.symptoms))
+
+    def _expected(self, symptom: Symptom) -> bool:
+        """Whether the subject's data expects this check to fail for this cause, and nothing that this suite does mends it."""
         mended = {name for revision in self.staged.subject.revision for name in revision.workarounds}
-        rows = [row for row in self.staged.subject.expect if row.cause == group.known and group.known not in mended]
-        return bool(rows) and all(any(_fits(row.check, symptom.check) for row in rows) for symptom in group.symptoms)
+        rows = [row for row in self.staged.subject.expect if row.cause == symptom.known]
+        return bool(symptom.known) and symptom.known not in mended and any(_fits(row.check, symptom.check) for row in rows)
 
     def _notes(self, groups: list[Group]) -> list[Note]:
         found = []

@@ -139,7 +139,9 @@ def doctor(
 
     if from_report is not None:
         if target or config or checkpoint or fix or dry_run or share:
-            raise Problem("--from-report only reads", where="doctor --from-report", next=f"slowfast-verify doctor --from-report {from_report}")
+            raise Problem(
+                "--from-report only reads", where="doctor --from-report", next=f"slowfast-verify doctor --from-report {from_report}"
+            )
         raise typer.Exit(consultation.exit_code(consultation.tell_again(from_report, as_json=as_json)))
     order = consultation.order_of(target, subject, rung, config, checkpoint, began)
     if fix or dry_run:

@@ -17,10 +17,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from . import layout, torch_pairs
+from . import subject as subjects
 from .cell import Cell
 from .data import Row, load
 from .matrix import Stack
-from .subject import Subject
+from .subject import Dependency, Subject
 
 Facts = Mapping[str, Any]
 #: What conda calls a distribution that the index calls otherwise.
@@ -105,6 +106,8 @@ def unmet(inventory: Facts, facts: Facts) -> list[tuple[str, str]]:
     there without a record (a copied folder, a stand-in) counts as there: its version cannot be told.
     """
     there, markers = installed(inventory), facts["markers"]
+    modules = {canonicalize_name(name): row.module.partition(".")[0].lower()
+               for one in subjects.all_subjects().values() for row in one.dependency for name in row.distributions}  # fmt: skip
     waived = {(canonicalize_name(row.by), canonicalize_name(row.requirement)) for row in allowances().unneeded}
     instead = {canonicalize_name(row.requirement): row.install for row in allowances().instead}
     unrecorded = {name.lower() for place in facts["entries"] for name, kind in place["offers"].items() if kind != "namespace"}
@@ -119,7 +122,8 @@ def unmet(inventory: Facts, facts: Facts) -> list[tuple[str, str]]:
             shown = f"{requirement.name}{requirement.specifier}"
             asker = f"{there[name]['name']} {there[name]['version']}"
             if wanted not in there:
-                if (name, wanted) not in waived and instead.get(wanted) not in there and wanted.replace("-", "_") not in unrecorded:
+                lies_there = {wanted.replace("-", "_"), modules.get(wanted, wanted)} & unrecorded
+                if (name, wanted) not in waived and instead.get(wanted) not in there and not lies_there:
                     found.append((f"{asker} requires {shown}, which is not installed", instead.get(wanted, shown)))
                 continue
             if not allows(requirement.specifier, there[wanted]["version"]):
@@ -133,16 +137,23 @@ def unmet(inventory: Facts, facts: Facts) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
+def import_name(subject: Subject, row: Dependency) -> str:
+    """The top-level name that a dependency brings; where its check imports it through another (torch.utils.tensorboard), its own."""
+    top = row.module.partition(".")[0]
+    others = {name for other in subject.dependency if other is not row for name in other.distributions}
+    return row.distributions[0].replace("-", "_") if top in others else top
+
+
 def absent(subject: Subject, inventory: Facts, facts: Facts) -> list[tuple[str, str]]:
     """[(sentence, what to install)]: what the subject needs and what is neither installed nor on the search path."""
     there = installed(inventory)
     offered = {name for place in facts["entries"] for name, kind in place["offers"].items() if kind != "namespace"}
     found = []
     for row in subject.dependency:
-        if row.kind == "distribution" and not row.optional and row.module.partition(".")[0] not in offered:
-            if not any(canonicalize_name(name) in there for name in row.distributions):
-                name = row.distributions[0]
-                found.append((f"{name} is not installed, and {subject.name} needs it ({row.declared})", name))
+        recorded = any(canonicalize_name(name) in there for name in row.distributions)
+        if row.kind == "distribution" and not row.optional and not recorded and import_name(subject, row) not in offered:
+            name = row.distributions[0]
+            found.append((f"{name} is not installed, and {subject.name} needs it ({row.declared})", name))
     return found
 
 
@@ -151,7 +162,7 @@ def unrecorded(subject: Subject, inventory: Facts, facts: Facts) -> list[str]:
     there, conda = installed(inventory), {CONDA_NAMES.get(name, name) for name in facts["conda"] or {}}
     found = []
     for row in subject.dependency:
-        top = row.module.partition(".")[0]
+        top = import_name(subject, row)
         names = {canonicalize_name(name) for name in row.distributions}
         place = next((p for p in facts["entries"] if p["kind"] == "site" and p["offers"].get(top, "namespace") != "namespace"), None)
         if row.kind == "distribution" and place and not names & set(there) and not names & conda:

@@ -121,11 +121,14 @@ class _Climb:
         self.unreached: list[str] = []
         self.seconds: dict[str, float] = {}
         self.rung = "environment"
+        self.demo: threading.Thread | None = None
 
     def _step(self, question: str, step: str) -> None:
         self.order.say(self._rung_of(question), step)
 
     def _rung_of(self, question: str) -> str:
+        if any(question == late.id for late in self.staged.batches["demo"]):
+            return "train" if question.startswith("train") else "demo"
         return "imports" if question.startswith(("import:", "name:")) else self.rung
 
     def go(self) -> Examination:
@@ -169,6 +172,8 @@ class _Climb:
                 return False
             self.seconds["imports"] = time.monotonic() - begun
             self.rung = "compute"
+            if all(self.staged.ask(question.id).facts is not None for question in imports):
+                self._start_demo()  # beside what is computed in this process: on two cores both are done in little more than one's time
             return not rest or self._useless()
 
         limits = settings().limits
@@ -186,21 +191,30 @@ class _Climb:
         wanted = [rung for rung in LATE if self._wanted(rung)]
         if not wanted:
             return
-        self.rung = "demo"
+        if self.demo:
+            self.demo.join()
         noted = {check for note in self._told().notes for check in note.checks}
         stops = any(j.check.rung == "imports" and j.result.outcome == "failed" and j.check.id not in noted for j in self.judged)
-        begun = time.monotonic()
-        if not stops:
-            questions = [q for q in self.staged.batches["demo"] if "train" in wanted or not q.id.startswith("train")]
-            self.staged.put(questions, settings().limits.demo)
-        self.seconds["demo"] = time.monotonic() - begun
+        if not stops and not self.demo:
+            self._put_demo()
         for rung in wanted:
             self._judge(rung)
+
+    def _start_demo(self) -> None:
+        if self._wanted("demo"):
+            self.demo = threading.Thread(target=self._put_demo, daemon=True)
+            self.demo.start()
+
+    def _put_demo(self) -> None:
+        begun = time.monotonic()
+        questions = [q for q in self.staged.batches["demo"] if self._wanted("train") or not q.id.startswith("train")]
+        self.staged.put(questions, settings().limits.demo)
+        self.seconds["demo"] = time.monotonic() - begun
 
     def _told(self, *, partly: bool = False) -> Examination:
         failed = [judged for judged in self.judged if judged.result.outcome in ("failed", "failed as expected")]
         symptoms = [symptom for number, judged in enumerate(failed) for symptom in self.reader.read(judged, number)]
-        causes, notes = self.causes.of(symptoms)
+        causes, notes = self.causes.of(symptoms, {j.check.rung for j in self.judged if j.result.outcome == "passed"})
         if causes and self.unreached:
             causes[0] = causes[0].model_copy(update={"unreached": list(self.unreached)})
         reasons: dict[str, list[str]] = {}

@@ -5,6 +5,7 @@ Runs on the host; made by doctor.py, shown by told.py, mended by repair.py. Impo
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -79,3 +80,11 @@ class Examination(Found):
     causes: list[Cause] = []
     notes: list[Note] = []
     not_verified: list[Unverified] = []
+
+
+def as_json(found: Examination) -> str:
+    """The document as text: every key of ours is there, also where it is null; of an action only what it does."""
+    raw = found.model_dump(mode="json", by_alias=True)
+    for cause in raw["causes"]:
+        cause["actions"] = [{key: value for key, value in action.items() if value} for action in cause["actions"]]
+    return json.dumps(raw, indent=1, ensure_ascii=False)

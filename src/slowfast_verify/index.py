@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,12 @@ from . import __version__, layout
 from .atomic import write_text
 from .matching import Failure
 
-FORM = 3  #: raise it when what is kept changes
+FORM = 4  #: raise it when what is kept changes
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One signature, and the pieces that a text must contain for it (needles: groups, of each one piece)."""
+    """One signature. parts: of `message` and `text`, each alternative with its needles (groups, of each of which a text has one piece)."""
 
     type: str | None = None
     message: str | None = None
@@ -33,18 +34,39 @@ class Rule:
     not_text: str | None = None
     signal: str | None = None
     finding: str | None = None
-    needles: list[list[str]] = field(default_factory=list)
+    parts: dict[str, list[tuple[str, list[list[str]]]]] = field(default_factory=dict)
 
-    def may_match(self, failure: Failure) -> bool:
-        """A quick look; False is certain."""
-        text = failure.lowered
-        for group in self.needles:  # plain loops: this line runs some hundred times for every log
-            for piece in group:
-                if piece in text:
-                    break
-            else:
-                return False
-        return True
+    def narrowed(self, has: Callable[[str], bool]) -> Rule | None:
+        """The rule with those alternatives only that a text may match; None where it cannot match at all.
+
+        `has` tells whether a piece is in the text. Plain loops: they run some thousand times for every log.
+        """
+        if self.type and self.message is None and not has(self.type.lower()):  # with a message, a log need not name the exception
+            return None
+        live: dict[str, str] = {}
+        for key, parts in self.parts.items():
+            left = []
+            for pattern, groups in parts:
+                for group in groups:
+                    for piece in group:
+                        if has(piece):
+                            break
+                    else:
+                        break
+                else:
+                    left.append(pattern)
+            if not left:
+                return None
+            if len(left) < len(parts):
+                live[key] = _joined(left)
+        return replace(self, **live) if live else self  # type: ignore[arg-type]
+
+
+def _joined(patterns: list[str]) -> str:
+    """One expression of several; flags that stand at the start of each are written once."""
+    flags = re.match(r"\(\?[aiLmsux]+\)", patterns[0])
+    lead = flags[0] if flags else ""
+    return lead + "|".join(pattern[len(lead) :] for pattern in patterns)
 
 
 @dataclass(frozen=True)
@@ -68,8 +90,16 @@ class Index:
 
     def candidates(self, entries: Iterable[Entry], failure: Failure) -> Iterator[Entry]:
         """The entries of which a rule may match, with these rules only."""
+        text, known = failure.lowered, dict[str, bool]()
+
+        def has(piece: str) -> bool:
+            answer = known.get(piece)
+            if answer is None:
+                answer = known[piece] = piece in text
+            return answer
+
         for entry in entries:
-            rules = [rule for rule in entry.rules if rule.may_match(failure)]
+            rules = [rule for rule in (one.narrowed(has) for one in entry.rules) if rule]
             if rules:
                 yield Entry(entry.id, entry.generic, entry.consequence_of, entry.between, rules, entry.shown)
 
@@ -116,7 +146,7 @@ def _stat(path: Path) -> Any:
 
 
 def proven_file() -> Path:
-    """What the loops carried out: {"loops": {id: ...}} as `nox -s loops` wrote it; it need not exist."""
+    """What the loops carried out: a list of {id, outcome, fixes, ...} as `nox -s loops` wrote it; it need not exist."""
     return layout.reports() / "loops.json"
 
 
@@ -146,21 +176,21 @@ def _asks() -> Iterator[dict[str, Any]]:
 
 
 def _rule(signature: dict[str, Any]) -> dict[str, Any]:
-    from .needles import needle_of
+    from .needles import alternatives, needles_of
 
-    needles = [list(needle) for needle in (needle_of(signature[key]) for key in ("message", "text") if signature[key]) if needle]
-    if signature["type"] and not signature["message"]:  # with a message, a log need not name the exception
-        needles.append([signature["type"].lower()])
-    return {**signature, "needles": needles}
+    parts = {
+        key: [[pattern, needles_of(pattern)] for pattern in alternatives(signature[key])] for key in ("message", "text") if signature[key]
+    }
+    return {**signature, "parts": parts}
 
 
 def _proven() -> set[str]:
-    """The known failures whose fix a loop of ours carried out with success."""
+    """The known failures whose fix a loop of ours carried out with success; an advice that it followed by hand does not count."""
     try:
-        rows = json.loads(proven_file().read_text(encoding="utf-8"))["loops"]
+        rows = json.loads(proven_file().read_text(encoding="utf-8"))
+        return {row["id"] for row in rows if row["outcome"] == "green" and row["fixes"] != "by hand"}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    return {row["id"] for row in rows if row.get("outcome") == "green"}
 
 
 def _flat(text: str) -> str:

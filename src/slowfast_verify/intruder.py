@@ -10,7 +10,7 @@ import sys
 from pathlib import PurePosixPath, PureWindowsPath
 
 FRAME = re.compile(r'^\s*File "([^"\n]+)", line \d+', re.MULTILINE)
-HOME_OF_PYTHON = re.compile(r"(?i)[\\/](?:lib[\\/]python\d|lib64[\\/]python\d|python\d+[\\/]lib)|[\\/](?:site|dist)-packages[\\/]")
+HOME_OF_PYTHON = re.compile(r"(?i)[\\/](?:lib[\\/]python\d|lib64[\\/]python\d|python[\d.]+[\\/]lib[\\/])|[\\/](?:site|dist)-packages[\\/]")
 
 
 def intruder(said: str) -> tuple[str, str] | None:

@@ -171,20 +171,29 @@ def all_known(folder: Path | None = None) -> dict[str, KnownFailure]:
 
 
 def known(identifier: str) -> KnownFailure:
-    """The known failure of that id; raises Problem with the nearest id."""
-    table = all_known()
-    if identifier not in table:
+    """The known failure of that id; raises Problem with the nearest id. Reads one file: reading all takes longer than a doctor may."""
+    found = _one(identifier) or all_known().get(identifier)
+    if found is None:
+        table = all_known()
         raise Problem(
             f"there is no known failure {identifier!r}",
             where=str(layout.knowledge()),
             cause=did_you_mean(identifier, list(table)) or "the file is missing",
             next=f"write knowledge/{identifier}.toml or mend the name",
         )
-    return table[identifier]
+    return found
+
+
+@cache
+def _one(identifier: str) -> KnownFailure | None:
+    path = layout.knowledge() / f"{identifier}.toml"
+    return load(path, KnownFailure).model_copy(update={"id": identifier}) if path.is_file() else None
 
 
 def diagnose(failure: Failure) -> str | None:
     """The id of the known failure that this is, or None: of all signatures that match, the one that says most."""
-    table = [row if row.id else row.model_copy(update={"id": name}) for name, row in all_known().items()]
-    found = ranked(table, lambda row: row.signature, failure)
+    from .index import index  # it is built from what this module reads
+
+    table = index()
+    found = ranked(table.candidates(table.known, failure), lambda row: row.rules, failure)
     return found[0].id if found else None

@@ -29,7 +29,8 @@ TELLING = (
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_]|\([0-9A-B])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u200e\u200f\ufeff]")
 _TYPOGRAPHY = str.maketrans(
-    {"‘": "'", "’": "'", "“": '"', "”": '"', "\u00a0": " ", "\u3000": " ", "…": "...", "\u2028": " ", "\u2029": " ", "：": ": ", "，": ", ", "（": "(", "）": ")"}
+    {"‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "：": ": ", "，": ", ", "（": "(", "）": ")"}
+    | dict.fromkeys("\u00a0\u3000\u2028\u2029", " ")
 )
 _CLOCK = r"\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{1,4})?[T ,]+\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
 #: What machines put in front of a line: a time, a level, a rank, a container's or a build step's name. Taken off again and again.

@@ -161,6 +161,9 @@ def _mend(row: KnownFailure, place: Place, cell: Cell, commands: dict[str, list[
         try:
             fix.carry_out(action, place, _runner(place), "fix")
         except _Step as step:
+            outage = sources.outage_in(step.said)
+            if outage:  # the index or the network failed, not the fix
+                raise NotVerifiable(str(outage)) from None
             raise Failed(f"fix {name} cannot be carried out: {step}") from None
         carried.append(name)
         seen = witness.look(row, row.witness, place, commands)

@@ -51,6 +51,7 @@ class Failure:
         return self.everything.lower()
 
 
+LONGEST = 120  #: characters: an expression that spans pages does not say more than one that names a line
 Weight = tuple[bool, bool, int, int]
 S = TypeVar("S", bound=Signature)
 
@@ -86,11 +87,15 @@ def matches(signature: Signature, failure: Failure) -> bool:
 
 def weight(signature: Signature, failure: Failure) -> Weight:
     """How much a matching signature says. What ended the process outweighs what was printed on the way (a warning that was
-    survived); then the number of things that agree; then how long they are.
+    survived); then the number of things that agree; then how much of the text they account for.
     """
     ended = signature.type is not None or signature.signal is not None
     given = [key for key in (signature.type, signature.message, signature.text, signature.signal, signature.finding) if key is not None]
-    return ended and signature.type == failure.type, ended, len(given), sum(map(len, given))
+    said = 0
+    for pattern in (signature.message, signature.text):
+        found = expression(pattern).search(failure.everything) if pattern else None
+        said += min(len(found[0]), LONGEST) if found else 0
+    return ended and signature.type == failure.type, ended, len(given), said
 
 
 def place(signature: Signature, text: str) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 from . import distributions, knowledge, shell, torch_pairs
 from .action import Action
+from .snapshot import FOLDER
 from .subject import Subject
 
 Facts = Mapping[str, Any]
@@ -54,6 +55,7 @@ class Prescriber:
             "site": self.site,
             "python": self.inventory["executable"],
             "checkout": self.inventory["checkout"] or "{checkout}",
+            "cell": str(distributions.path_of(self.inventory, self.inventory["prefix"]) / FOLDER),
         }
         for key, value in places.items():
             text = text.replace(f"{{{key}}}", value)
@@ -91,9 +93,13 @@ class Prescriber:
             found.append(self._install("install", [self.fill(part) for part in action.install]))
         for row in action.file:
             path = self.fill(row.path)
-            found.append(f"write {path}: {row.text!r}" if row.text is not None else f"link {path} to {self.fill(row.link_to or '')}")
+            found.append(
+                f"write {path}: {row.text!r}" if row.text is not None else shell.linking(path, self.fill(row.link_to or ""), self.shell)
+            )
         for key, value in action.env.items():
-            found.append(shell.setting(key, self.fill(value), self.shell) if value else shell.unsetting(key, self.shell))
+            before = os.environ.get(key, "") if key == "PYTHONPATH" else ""
+            filled = os.pathsep.join(filter(None, [self.fill(value), before]))
+            found.append(shell.setting(key, filled, self.shell) if value else shell.unsetting(key, self.shell))
         if action.opts:
             found.append("--opts " + " ".join(f"{key} {value}" for key, value in action.opts.items()))
         if action.run:

@@ -23,7 +23,7 @@ from .identity import Identity
 GONE = "***"
 SHORTEST_NAME = 3  # characters: a shorter name stands in too many words; inside paths it goes all the same
 SHORTEST_SECRET = 6  # characters: what is shorter is no secret worth a hole in the text
-SEP = r"(?:[\\/]+|%2[fF]|%5[cC])"
+SEP = r"(?:[\\/]{1,4}|%2[fF]|%5[cC])"  # bounded: a line of slashes must not take minutes
 QUOTES = "\"'`"
 
 
@@ -70,8 +70,8 @@ def rules() -> Rules:
 
 
 NAMED = (
-    r"[\w.-]*(?:token|secret|passw(?:or)?d|passwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|account[_-]?key|encryption[_-]?key"
-    r"|shared[_-]?access|credential|signature|session[_-]?id|client[_-]?id)[\w.-]*"
+    r"[\w.-]{0,80}(?:token|secret|passw(?:or)?d|passwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|account[_-]?key|encryption[_-]?key"
+    r"|shared[_-]?access|credential|signature|session[_-]?id|client[_-]?id)[\w.-]{0,80}"
 )
 KEPT = r"(?!(?:None|True|False|null|true|false|\*\*\*)(?![\w.-]))"
 VALUE = r"(?:\\?\"(?:\\.|[^\"\\\r\n])*\"?|\\?'(?:\\.|[^'\\\r\n])*'?|[^\s,;&\"')}\]]+)"
@@ -86,7 +86,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)(?<![\w.-])({NAMED})(\\?[\"']?\s*(?:=>|[:=])\s*){KEPT}{VALUE}"), rf"\1\2{GONE}"),
     (re.compile(rf"(?<![\w.-])([A-Z0-9_]*(?:KEY|AUTH|PAT|PASS)[\"']?\s?[=:]\s?){KEPT}{VALUE}"), rf"\1{GONE}"),
     (re.compile(rf"(?i)(?<![\w.-])((?:pwd|pass)\s*=\s*)(?![\\/]|\w:[\\/]){KEPT}{VALUE}"), rf"\1{GONE}"),
-    (re.compile(rf"(?i)(--?[\w-]*(?:token|passw(?:or)?d|secret|api-?key)[\w-]*\s+)(?!-){VALUE}"), rf"\1{GONE}"),
+    (re.compile(rf"(?i)(?<![\w-])(--?[\w-]{{0,60}}?(?:token|passw(?:or)?d|secret|api-?key)[\w-]{{0,60}}\s+)(?!-){VALUE}"), rf"\1{GONE}"),
     (re.compile(r"(?<!\S)((?:-u|--user|--proxy-user)[\s=]+)\S+:\S+"), rf"\1{GONE}"),
     (re.compile(r"\b(machine\s+)\S+(\s+login\s+)\S+"), rf"\1{GONE}\2{GONE}"),
     (re.compile(r"\b(password\s+)(?![:=])\S{4,}"), rf"\1{GONE}"),
@@ -118,8 +118,11 @@ class Scrubber:
         self.users = set(identity.users)
         self.hosts = set(identity.hosts)
         self.versions: set[str] = set()
+        self._made_of: tuple[frozenset[str], frozenset[str]] | None = None
+        self._expressions: list[tuple[str, re.Pattern[str]]] = []
         below = [home for home in identity.homes if re.search(r"[\\/]\w", home)]  # in a container HOME may be `/`
-        self.homes = sorted({path for home in below for path in spellings(home)}, key=len, reverse=True)
+        homes = sorted({path for home in below for path in spellings(home)}, key=len, reverse=True)
+        self.home = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, homes)) or '(?!)'})(?![\w-])", re.I)
         self.version_before = re.compile(VERSION_BEFORE.format(words="|".join(rules().versions.names)))
         folders = "|".join(rules().homes.folders)
         open_name, windows_name = r"[^\\/\s%:*?\"'<>|,;)\]}]|%(?!2[fF]|5[cC])", r"[^\\/%:*?\"'<>|\r\n]|%(?!2[fF]|5[cC])"
@@ -161,8 +164,7 @@ class Scrubber:
                 text = text.replace(secret, GONE).replace(quote(secret, safe=""), GONE)
         for pattern, replacement in PATTERNS:
             text = pattern.sub(replacement, text)
-        for home in self.homes:
-            text = re.sub(rf"(?<![\w.-]){re.escape(home)}(?![\w-])", "~", text, flags=re.I)
+        text = self.home.sub("~", text)
         text = self.person.sub(lambda hit: f"{hit.group(1) or hit.group(3)}{{user}}", text)
         text = LONG_UNC.sub(r"\1{host}\\{share}", text)
         text = UNC.sub(lambda hit: "//{host}/{share}" if hit.group().startswith("/") else r"\\{host}\{share}", text)
@@ -178,15 +180,25 @@ class Scrubber:
         return self._names(text)
 
     def _names(self, text: str) -> str:
-        for word, names in (("{host}", self.hosts), ("{user}", self.users)):
-            for name in sorted(names, key=len, reverse=True):
-                if name.lower() in self.common or len(name) < (SHORTEST_NAME if name.isascii() else 2):
-                    continue
-                # Chinese has no blanks between words.
-                before, after = (r"(?<![^\W\d_])", r"(?![^\W\d_])") if name.isascii() else ("", "")
-                for spelt in spellings(name):
-                    text = re.sub(before + re.escape(spelt) + after, word, text, flags=re.I)
+        for word, pattern in self._known():
+            text = pattern.sub(word, text)
         return text
+
+    def _known(self) -> list[tuple[str, re.Pattern[str]]]:
+        """Hosts and users as expressions, the longest name first; made once for what has been learnt."""
+        names = (frozenset(self.hosts), frozenset(self.users))
+        if names != self._made_of:
+            self._made_of, self._expressions = names, []
+            for word, known in zip(("{host}", "{user}"), names, strict=True):
+                telling = [
+                    name for name in known if name.lower() not in self.common and len(name) >= (SHORTEST_NAME if name.isascii() else 2)
+                ]
+                for name in sorted(telling, key=len, reverse=True):
+                    # Chinese has no blanks between words.
+                    before, after = (r"(?<![^\W\d_])", r"(?![^\W\d_])") if name.isascii() else ("", "")
+                    spelt = "|".join(map(re.escape, spellings(name)))
+                    self._expressions.append((word, re.compile(f"{before}(?:{spelt}){after}", re.I)))
+        return self._expressions
 
     def _address(self, hit: re.Match[str]) -> str:
         shown = hit.group()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Literal
 
 Shell = Literal["sh", "powershell", "cmd"]
@@ -23,9 +23,7 @@ def own_shell(environ: Mapping[str, str] | None = None, system: str = os.name) -
 def written(argv: list[str], shell: Shell = "sh") -> str:
     """A command as one line that means these arguments in that shell."""
     if shell == "cmd":
-        return subprocess.list2cmdline([f"{part}" for part in argv]) if not any(set(part) & set("<>|&^") for part in argv) else " ".join(
-            f'"{part}"' if set(part) & set(' <>|&^"') else part for part in argv
-        )  # fmt: skip
+        return " ".join(f'"{part}"' if set(part) & set(" <>|&^()") else part for part in argv)
     if shell == "powershell":
         quoted = [part if re.fullmatch(r"[\w@%+=:,./\\-]+", part) and not part.startswith("@") else "'" + part.replace("'", "''") + "'"
                   for part in argv]  # fmt: skip
@@ -54,3 +52,14 @@ def removing(path: str, shell: Shell = "sh") -> str:
     if shell == "powershell":
         return f"Remove-Item -Recurse -Force '{path.replace(chr(39), chr(39) * 2)}'"
     return f"rm -rf {shlex.quote(path)}"
+
+
+def linking(path: str, to: str, shell: Shell = "sh") -> str:
+    """The line that makes `path` a link to a folder, with the folders above it."""
+    above = str((PureWindowsPath(path) if shell != "sh" else PurePosixPath(path)).parent)
+    if shell == "cmd":
+        return f'mkdir "{above}" & mklink /J "{path}" "{to}"'
+    if shell == "powershell":
+        link, target = (written([part], shell).removeprefix("& ") for part in (path, to))
+        return f"New-Item -ItemType Junction -Force -Path {link} -Target {target}"
+    return f"mkdir -p {shlex.quote(above)} && ln -sfn {shlex.quote(to)} {shlex.quote(path)}"

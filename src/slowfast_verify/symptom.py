@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 from packaging.utils import canonicalize_name
 
-from . import distributions, knowledge
+from . import distributions
 from .judge import Judged
+from .matching import Failure
 from .question import Observation
 from .staged import ENDED, Staged
 from .verdict import Unanswered
@@ -106,9 +106,9 @@ class Reader:
 
     def _judged(self, judged: Judged, line: str, mend: str, order: int, *, alone: bool) -> Symptom:
         check, name = judged.check.id, judged.check.id.partition("[")[0]
-        known = judged.result.knowledge if alone else named(line)
+        known = judged.result.knowledge if alone else self._named(type="AssertionError", message=line, text=line)
         common = {"check": check, "rung": judged.check.rung, "order": order, "sentence": judged.check.sentence, "mend": mend}
-        evidence = line.partition("\n")[0][:EVIDENCE_KEPT]
+        evidence = "; ".join(line.splitlines()[:2])[:EVIDENCE_KEPT]  # what, and where
         about = self.about(line)
         if found := REQUIRES.match(line):
             wanted = canonicalize_name(found.group(2))
@@ -118,7 +118,8 @@ class Reader:
         if found := ABSENT.match(line):
             name = canonicalize_name(found.group(1))
             module = next((row.module for row in self.staged.subject.dependency if found.group(1) in row.distributions), found.group(1))
-            known = known or named_import(module.partition(".")[0])
+            absent = f"No module named '{module.partition('.')[0]}'"
+            known = known or self._named(type="ModuleNotFoundError", message=absent, text=f"ModuleNotFoundError: {absent}")
             return Symptom(**common, key=("missing", name), evidence=evidence, about=frozenset({name}), known=known, module=module)  # type: ignore[arg-type]
         if found := LOST.match(line):
             name = canonicalize_name(found.group(1) or found.group("unread"))
@@ -143,6 +144,10 @@ class Reader:
         told = re.sub(r"\d+", "0", line.partition("\n")[2] or line)
         key = (name, "" if judged.check.rung == "environment" else _short(told))
         return Symptom(**common, key=key, evidence=evidence, about=about, known=known)  # type: ignore[arg-type]
+
+    def _named(self, **failure: str) -> str | None:
+        """The known failure that these words are."""
+        return self.staged.named(Failure(**failure))
 
     def _accused(self, text: str) -> tuple[tuple[str, str], str]:
         """((kind, accused), module) of Python's own words about an import."""
@@ -196,23 +201,6 @@ class Reader:
             where = f"; it stood in {where}" if where else ""
             return f"{seen.how}: {seen.message}, while: {seen.step}{where}"[:EVIDENCE_KEPT]
         return evidence[:EVIDENCE_KEPT]
-
-
-def named(line: str) -> str | None:
-    """The known failure that a line alone is."""
-    return _named(line)
-
-
-@cache
-def _named(line: str) -> str | None:
-    return knowledge.diagnose(knowledge.Failure(type="AssertionError", message=line, text=line))
-
-
-@cache
-def named_import(module: str) -> str | None:
-    """The known failure that the absence of a module is."""
-    message = f"No module named '{module}'"
-    return knowledge.diagnose(knowledge.Failure(type="ModuleNotFoundError", message=message, text=f"ModuleNotFoundError: {message}"))
 
 
 def _short(text: str) -> str:

@@ -9,6 +9,7 @@ from .findings import Cause, Examination, Note
 
 NOTES_SHOWN = 6
 REASON_KEPT = 70
+NOTE_KEPT = 200  # characters; --json has all of it
 
 
 def summary(found: Examination) -> str:
@@ -74,5 +75,5 @@ def _cause(cause: Cause, number: int) -> list[str]:
 
 def _note(note: Note) -> str:
     fix = f" -> {note.fix[0]}" if note.fix else ""
-    said = note.evidence if note.evidence != note.title else note.title
+    said = note.evidence if len(note.evidence) <= NOTE_KEPT else f"{note.evidence[: NOTE_KEPT - 3]}..."
     return f"note: [{note.rung}] {said}{fix}"

@@ -217,10 +217,14 @@ class Verdicts:
         else:
             failure = FailureDetail(how="judged", type=type(error).__name__, message=str(error).partition("\nassert ")[0])
             text = "\n".join([str(error), *(o.stderr_tail for o in seen)])
-        known = knowledge.diagnose(knowledge.Failure(type=failure.type, message=failure.message, text=text, signal=failure.signal))
+        known = self.named(knowledge.Failure(type=failure.type, message=failure.message, text=text, signal=failure.signal))
         rows = [row for row in self.expectations if row.concerns(self.cell, check) and row.cause == known]
         outcome: records.Outcome = "failed as expected" if rows else "failed"
         return CheckResult(id=check, rung=rung, outcome=outcome, seconds=seconds, failure=self._scrubbed(failure), knowledge=known)
+
+    def named(self, failure: knowledge.Failure) -> str | None:
+        """The id of the known failure that this is."""
+        return knowledge.diagnose(failure)
 
     def _scrubbed(self, failure: FailureDetail) -> FailureDetail:
         def clean(text: str, kept: int) -> str:

@@ -22,6 +22,7 @@ from .knowledge import Failure, KnownFailure, Witness, matches
 from .record import Provisioned
 
 SUBJECT = "pyslowfast"
+START_SECONDS = 60.0  # pytest, the inventory; on a busy machine
 SAID_KEPT = 20_000  # characters; a traceback of torch has four thousand
 
 #: No GPU, as the cells mean the CPU; nothing is written beside shared files; one thread, as two loops run at a time.
@@ -96,10 +97,13 @@ def _judged(witness: Witness, place: Place) -> tuple[bool, str, str | None]:
     env = {**environ(place), "PATH": os.environ.get("PATH", "")}
     for name in ("VIRTUAL_ENV", *place.variables):
         env.pop(name, None)  # the target's own variables travel in the question, not through the judge
-    done = subprocess.run(
-        [sys.executable, "-m", "slowfast_verify.one_check", str(asked)], capture_output=True, text=True, env=env, check=False,
-        timeout=witness.seconds, cwd=place.tmp,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "slowfast_verify.one_check", str(asked)], capture_output=True, text=True, env=env, check=False,
+            timeout=witness.seconds + START_SECONDS, cwd=place.tmp,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Problem("the check came to no end", where=witness.check, cause=f"not within {witness.seconds:g} s", code=3) from None
     if not answer.exists():
         raise Problem("the check could not be judged", where=witness.check, cause=(done.stdout + done.stderr)[-3000:], code=3)
     found = json.loads(answer.read_text(encoding="utf-8"))

@@ -47,7 +47,7 @@ def words(symptoms: Sequence[Symptom], known: str | None, subject: str) -> tuple
             f"{accused} is installed and does not import",
             "Its files are damaged, incomplete, or made for other versions than those beside it.",
         )
-    return negated(first), first.evidence if first.evidence != first.sentence else first.sentence
+    return negated(first), f"What should hold, and does not: {first.sentence}"
 
 
 def proof(symptoms: Sequence[Symptom]) -> str:

@@ -51,6 +51,7 @@ def turn(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
     def work(row: KnownFailure) -> loop.LoopResult:
         monkeypatch.setattr(knowledge, "all_known", lambda folder=None: {row.id: row})
+        monkeypatch.setattr(knowledge, "known", lambda name: row)
         monkeypatch.setattr(loop, "healthy", lambda name, folder: (place, CELL))
         monkeypatch.setattr(layout, "home", lambda: tmp_path)
         return loop.run_loop(row.id)
@@ -94,8 +95,16 @@ def test_what_is_missing_here_is_not_run(turn, monkeypatch: pytest.MonkeyPatch) 
 
     row = MISSING
     monkeypatch.setattr(knowledge, "all_known", lambda folder=None: {row.id: row})
+    monkeypatch.setattr(knowledge, "known", lambda name: row)
     monkeypatch.setattr(loop, "healthy", nothing)
     assert loop.run_loop(row.id).outcome == "not run"
+
+
+def test_an_outage_is_no_red(turn) -> None:
+    """A fix that fails because the index does not answer says nothing about the fix."""
+    said = "print('Could not fetch URL: Temporary failure in name resolution'); raise SystemExit(1)"
+    result = turn(MISSING.model_copy(update={"fix": [Action(run=["{python}", "-c", said])]}))
+    assert result.outcome == "not run", result.reason
 
 
 def test_a_failing_command_is_the_failure(turn) -> None:

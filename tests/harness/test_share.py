@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import string
+import sys
+import time
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path, PureWindowsPath
@@ -15,8 +17,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from slowfast_verify import share
+from slowfast_verify import cli, consultation, share
 from slowfast_verify.errors import Problem
+from slowfast_verify.findings import Cause, Examination
 from slowfast_verify.identity import Identity, identity
 from slowfast_verify.scrub import Scrubber, rules
 
@@ -211,7 +214,7 @@ def test_a_common_name_goes_inside_paths_only() -> None:
     """A user called torch loses the name in the home folder; the package keeps it."""
     scrubber = Scrubber(Identity(users=("torch",), homes=("/" + "home/torch",)))
     assert scrubber.text("/" + "home/torch/env: import torch") == "~/env: import torch"
-    assert scrubber.text("/nfs" + "/home/torch/env: import torch") == "/nfs/home/{user}/env: import torch"
+    assert scrubber.text("/nfs/home" + "/torch/env: import torch") == "/nfs/home/{user}/env: import torch"
 
 
 def test_a_home_that_is_the_root_is_no_home() -> None:
@@ -251,6 +254,25 @@ def test_this_very_process_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv(name, value)
     made = share.shared({"a": "qzorro on qhost, /srv/people/qzorro/x, hunter2hunter2"}, "", environ=None)
     assert not [word for word in ("qzorro", "qhost", "hunter2") if word in made]
+
+
+def test_a_token_that_begins_like_a_known_secret_goes_whole() -> None:
+    """What a variable holds may be the beginning of a longer token."""
+    secret = "hf_" + "a" * 20
+    assert Scrubber(Identity(secrets=(secret,))).text(f"x {secret}1234567 y") == "x *** y"
+
+
+ODD = ["/", "\\", "-", ".", ":", "a-b_", "token", "--token", "KEY", "%2F", "1.2.3.", "a.b@", "home/", "//a", "sk-", "eyJ", '="', "https://"]
+
+
+@pytest.mark.parametrize("line", ODD)
+def test_a_scrubber_is_quick(line: str) -> None:
+    """No line of 20,000 characters, however odd, takes longer than a blink: each expression is bounded."""
+    scrubber = Scrubber(WHO)
+    text = line * (20_000 // len(line))
+    begun = time.process_time()
+    scrubber.text(text)
+    assert time.process_time() - begun < 2
 
 
 # ---- reading again ----------------------------------------------------------------------------------------------------------
@@ -320,8 +342,65 @@ def test_a_foreign_report_steers_no_terminal(tmp_path: Path) -> None:
 def test_windows_homes_of_this_person() -> None:
     """A home in any spelling becomes a tilde."""
     scrubber = Scrubber(WHO)
-    home = PureWindowsPath("C:/Users/jdoe/env/x.dll")
+    home = PureWindowsPath("C:/Users", "jdoe/env/x.dll")
     for spelt in (str(home), home.as_posix(), repr(str(home)), quote(home.as_posix()), str(home).upper()):
         assert "~" in scrubber.text(spelt), spelt
         assert "jdoe" not in scrubber.text(spelt).lower()
     assert os.sep
+
+
+# ---- the options of the command ---------------------------------------------------------------------------------------------
+
+
+def doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str, str]:
+    """(exit status, standard output, standard error) of the command; what it examines has one problem, of a person's own."""
+    where = "/" + "home/jdoe/env"
+    cause = Cause(id="x", rung="imports", title="torch does not load", cause="jdoe's own", evidence=f"{where}/torch", fix=["echo"])
+    found = Examination(target={"name": where}, subject="pyslowfast", verdict="problems", causes=[cause])
+    monkeypatch.setattr(consultation, "examine", lambda order: found)
+    monkeypatch.setenv("USER", "jdoe")
+    monkeypatch.setattr(sys, "argv", ["slowfast-verify", "doctor", *arguments])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    told = capsys.readouterr()
+    return int(left.value.code or 0), told.out, told.err
+
+
+def test_share_and_from_report(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """--share writes what --from-report tells again, with the exit status of the verdict, and without the person."""
+    report = tmp_path / "report.md"
+    python = Path(sys.base_prefix) / ("python.exe" if os.name == "nt" else "bin/python3")
+    code, out, err = doctor(capsys, monkeypatch, str(python), "--share", str(report))
+    assert (code, "jdoe" in out, "read it before you post it" in err) == (1, True, True)
+    assert "jdoe" not in report.read_text(encoding="utf-8")
+    code, out, _ = doctor(capsys, monkeypatch, "--from-report", str(report))
+    assert code == 1
+    assert "torch does not load" in out
+    assert "jdoe" not in out
+    code, out, _ = doctor(capsys, monkeypatch, "--from-report", str(report), "--json")
+    assert json.loads(out)["causes"][0]["title"] == "torch does not load"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--from-report", "{}", "--fix"], "only reads"),
+        (["--from-report", "{}", "--share", "x"], "only reads"),
+        (["--share", "{}/no/folder/x.md"], "cannot be written"),
+        (["--share", "{}"], "cannot be written"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
+    """A foreign report is never carried out, and a file that cannot be written is told before the examination."""
+    code, _, err = doctor(capsys, monkeypatch, sys.base_prefix, *(part.format(tmp_path) for part in arguments))
+    assert (code, says in err) == (2, True), err
+
+
+def test_a_report_with_another_model(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document that is none of the doctor's ends in a Problem."""
+    path = tmp_path / "report.md"
+    path.write_text(json.dumps({share.MARK: 1, "doctor": {"verdict": "splendid"}}), encoding="utf-8")
+    code, _, err = doctor(capsys, monkeypatch, "--from-report", str(path))
+    assert (code, "another version" in err) == (2, True)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from slowfast_verify import distributions, intruder, ladder, own_path
+from slowfast_verify import climb, distributions, intruder, ladder, own_path
 from slowfast_verify.observe import Question, observe
 from slowfast_verify.subject import subject
 from slowfast_verify.target import of_python
 
 from .judging import checks
-from .sabotage.sabotage import foreign_library
+from .sabotage.place import foreign_library
 from .throwaway import Place
 
 SUITE = checks("environment_whole")
@@ -166,6 +166,27 @@ def test_what_pythonpath_names_comes_last() -> None:
     assert own_path.behind(["/mine", "", "/lib", "/site"], ["/mine"]) == ["/lib", "/site", "/mine", ""]
     assert own_path.entries_of("") == []
     assert "/a" in own_path.entries_of("/a:b" if sys.platform != "win32" else "/a;b")
+
+
+def test_the_suites_keep_their_asserts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With PYTHONOPTIMIZE in the person's shell the suites would be green whatever they see: they are started without it."""
+    seen: dict[str, str] = {}
+
+    class Process:
+        pid = 0
+
+        def __init__(self, argv: list[str], *, env: dict[str, str], **more: Any) -> None:
+            seen.update(env)
+
+        def wait(self, timeout: float) -> int:
+            return 0
+
+    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
+    monkeypatch.setattr(climb.subprocess, "Popen", Process)
+    monkeypatch.setattr(climb, "end_group", lambda process: None)
+    assert climb.run_suites([], 1, tmp_path / "log") == 0
+    assert seen
+    assert "PYTHONOPTIMIZE" not in seen
 
 
 @pytest.mark.parametrize(

@@ -127,18 +127,19 @@ def compiled(step):
             installer = (text_of(os.path.join(info, "INSTALLER")) or "").strip()
             if installer in ("pip", "uv") and os.path.basename(info) + "/METADATA" not in (text or "").replace("\\", "/"):
                 records.append([info, "is missing" if text is None else "does not list its own METADATA"])
-            wrong, right = [], 0
+            foreign, other, fitting, tagged = [], [], 0, 0
             for file in COMPILED.findall(text or ""):
                 path = os.path.join(entry, file)
                 tag = TAG.search(os.path.basename(file))
                 made = elf(path) if mine else None
                 if made and made != mine:
-                    wrong.append([file, "is for %s, and this Python is for %s" % (word(made), word(mine))])
+                    foreign.append([file, "is for %s, and this Python is for %s" % (word(made), word(mine))])
                 elif tag and "".join(tag.groups()) != version and os.path.exists(path):
-                    wrong.append([file, "is for Python %s.%s, and this is %d.%d" % (tag.groups() + sys.version_info[:2])])
+                    other.append([file, "is for Python %s.%s, and this is %d.%d" % (tag.groups() + sys.version_info[:2])])
                 else:
-                    right += bool(tag or made)
-            if wrong and not right:  # some bring the same for several machines
+                    fitting, tagged = fitting + bool(made), tagged + bool(tag)
+            wrong = foreign * (not fitting) + other * (not tagged)  # some bring the same for several machines or Pythons
+            if wrong:
                 unfit[info] = wrong[:SHOWN]
     return unfit, records
 

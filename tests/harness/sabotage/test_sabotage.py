@@ -13,21 +13,24 @@ import pytest
 from slowfast_verify import clone, layout
 from slowfast_verify.record import Provisioned
 
-from . import sabotage, standin
+from . import sabotage, standin, verdict
 from .conftest import KEY
-from .sabotage import Place, Sabotage
+from .place import Place
+from .sabotage import Sabotage
 
 ROWS = sabotage.all_of()
 SMALL = [number for number, row in ROWS.items() if row.ground == "standin" and not row.slow]
 REAL = [number for number, row in ROWS.items() if row.ground != "standin" or row.slow]
 
 
-def tell(record: Callable[[str, object], None], row: Sabotage, seen: dict[str, Any] | None, why: str = "") -> None:
+def tell(
+    record: Callable[[str, object], None], row: Sabotage, seen: dict[str, Any] | None, neutral: Callable[[str], str] = str, why: str = ""
+) -> None:
     """Hand the row of the table over."""
     rung, said = "", why
     if seen is not None:
         causes = [*seen["document"]["causes"], *seen["document"]["notes"]] if seen["document"] else []
-        rung, said = causes[0]["rung"] if causes else "", sabotage.said(seen["document"], seen["stderr"])
+        rung, said = causes[0]["rung"] if causes else "", neutral(verdict.said(seen["document"], seen["stderr"]))
     record(KEY, {"id": row.id, "what": row.what, "ground": row.ground, "seconds": seen["seconds"] if seen else 0.0, "limit": row.seconds,
                  "said": said, "rung": rung})  # fmt: skip
 
@@ -38,16 +41,16 @@ def test_the_culprit_is_named(number: str, template: Path, tmp_path: Path, recor
     row = ROWS[number]
     why = sabotage.missing(row)
     if why:
-        tell(record_property, row, None, why)
+        tell(record_property, row, None, why=why)
         pytest.skip(why)
     env = tmp_path / "env"
     standin.copy(template, env)
     place = Place(tmp_path, env)
     for deed in row.do:
         place.carry_out(deed)
-    seen = sabotage.examine(row, place)
-    tell(record_property, row, seen)
-    found = sabotage.complaints(row, seen, place.fill)
+    seen = verdict.examine(row, place)
+    tell(record_property, row, seen, place.neutral)
+    found = verdict.complaints(row, seen, place.fill)
     assert not found, f"{row.what}\n" + "\n".join(found)
 
 
@@ -59,7 +62,7 @@ def test_the_culprit_is_named_in_a_real_environment(number: str, tmp_path: Path,
     row = ROWS[number]
     why = sabotage.missing(row) or sabotage.missing(row.model_copy(update={"needs": [f"cell {row.ground}"] * (row.ground != "standin")}))
     if why:
-        tell(record_property, row, None, why)
+        tell(record_property, row, None, why=why)
         pytest.skip(why)
     if row.ground == "standin":
         standin.make(tmp_path / "env")
@@ -71,10 +74,10 @@ def test_the_culprit_is_named_in_a_real_environment(number: str, tmp_path: Path,
         row = row.model_copy(update={"env": {**made.variables, **row.env}})
     for deed in row.do:
         place.carry_out(deed)
-    seen = sabotage.examine(row, place)
-    tell(record_property, row, seen)
+    seen = verdict.examine(row, place)
+    tell(record_property, row, seen, place.neutral)
     shutil.rmtree(tmp_path / "cell", ignore_errors=True)
-    found = sabotage.complaints(row, seen, place.fill)
+    found = verdict.complaints(row, seen, place.fill)
     assert not found, f"{row.what}\n" + "\n".join(found)
 
 
@@ -90,17 +93,19 @@ def test_the_list_is_long_enough_and_reasoned() -> None:
 def test_the_judge_of_the_judge() -> None:
     """A doctor that says nothing, that is late, that has a traceback or blames somebody else does not pass."""
     row = Sabotage(id="x", what="x", reason="x", culprit=["numpy"], rung="imports", named="missing-numpy")
-    cause = {"id": "missing-numpy", "rung": "imports", "title": "numpy is missing"}
-    document = {"verdict": "problems", "causes": [cause], "notes": []}
+    cause = {"id": "missing-numpy", "rung": "imports", "title": "numpy is missing", "cause": "", "evidence": "x"}
+    document = {"target": {"name": "x"}, "subject": "pyslowfast", "verdict": "problems", "causes": [cause], "notes": [], "not_verified": []}
+    crashed = [{"reason": "the check itself failed: NameError", "checks": ["x"]}]
     good: dict[str, Any] = {"exit": 1, "seconds": 1.0, "stdout": "{}", "stderr": "", "document": document}
-    assert sabotage.complaints(row, good) == []
+    assert verdict.complaints(row, good) == []
     for worse in (
         {"exit": 3}, {"seconds": 99.0}, {"document": None}, {"stderr": "Traceback (most recent call last)\n"},
-        {"document": {"verdict": "healthy", "causes": [], "notes": []}},
-        {"document": {"verdict": "problems", "causes": [{**cause, "title": "torch", "id": "torch"}, cause], "notes": []}},
-        {"document": {"verdict": "problems", "causes": [{**cause, "rung": "demo"}], "notes": []}},
+        {"document": {**document, "verdict": "healthy", "causes": []}},
+        {"document": {**document, "causes": [{**cause, "title": "torch", "id": "torch"}, cause]}},
+        {"document": {**document, "causes": [{**cause, "rung": "demo"}]}},
+        {"document": {**document, "not_verified": crashed}},
     ):  # fmt: skip
-        assert sabotage.complaints(row, {**good, **worse}) != []
+        assert verdict.complaints(row, {**good, **worse}) != []
 
 
 def test_the_stand_in_is_healthy(template: Path, tmp_path: Path) -> None:
@@ -108,4 +113,4 @@ def test_the_stand_in_is_healthy(template: Path, tmp_path: Path) -> None:
     row = Sabotage(id="none", what="nothing is broken", reason="the counter-example of all others", verdict="healthy", exit=0)
     env = tmp_path / "env"
     standin.copy(template, env)
-    assert sabotage.complaints(row, sabotage.examine(row, Place(tmp_path, env))) == []
+    assert verdict.complaints(row, verdict.examine(row, Place(tmp_path, env))) == []

@@ -89,6 +89,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("slowfast-verify", "report", "--check")
+    session.run("python", "-m", "slowfast_verify.loop_table", "--check")
 
 
 @nox.session(venv_backend="none")
@@ -98,6 +99,7 @@ def fixtures(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-def bench(session: nox.Session) -> None:
-    """Measure verify against its floor in cells that stand; writes bench/*.json."""
-    session.run(PYTHON, "bench/verify_over_floor.py", *session.posargs, external=True)
+@nox.parametrize("what", [nox.param(name, id=name) for name in ("verify_over_floor", "diagnose", "doctor")])
+def bench(session: nox.Session, what: str) -> None:
+    """Measure, in a quiet moment of the machine; writes bench/*.json: verify against its floor, diagnose, the doctor's first level."""
+    session.run(PYTHON, f"bench/{what}.py", *session.posargs, external=True)

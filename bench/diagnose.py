@@ -1,5 +1,6 @@
-"""How long `slowfast-verify diagnose` takes: one log, a thousand, and one of 100 MB; writes bench/diagnose.json. `nox -s bench_diagnose`.
+"""How long `slowfast-verify diagnose` takes: one log, a thousand, and one of 100 MB; writes bench/diagnose.json.
 
+`nox -s "bench(diagnose)"`.
 Every figure is the wall time of the whole command, start-up included. The logs are the project's own: the examples of knowledge/ and the
 healthy logs of the tests, so that nearly every answer holds a diagnosis. `first` is a log with an empty cache: the index is made then.
 """

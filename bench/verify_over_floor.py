@@ -1,5 +1,6 @@
-"""How much the whole verify of a provisioned cell costs over its floor: verify_over_floor, per stack. `nox -s bench -- [CELL ...]`.
+"""How much the whole verify of a provisioned cell costs over its floor: verify_over_floor, per stack.
 
+`nox -s "bench(verify_over_floor)" -- [CELL ...]`.
 The floor is one fresh process of the cell's Python that does once what cannot be left out: import every dependency and every module,
 bring up gloo with a second process, load the checkpoint, run the real demo on one clip. Verify is the whole command `slowfast-verify climb`
 on the same cell, with its own start-up, all its checks, all clips, the training and the record. Both are measured in turn, in one run.

@@ -38,7 +38,9 @@ class File(Row):
 class Action(Row):
     """One step. `why` is its reason; `when` limits it to some cells; `advice` is printed and never executed.
 
-    remove: files or folders to take away. run: one command, as an argv; in a reproduction it may fail, and then its output is the failure.
+    env: an empty value takes the variable away; PYTHONPATH goes before what is there. remove: files, folders or patterns to take away, of
+    the environment and the checkout only. run: one command, as an argv, whose `python` and `pip` are the environment's; in a reproduction
+    it may fail, and then its output is the failure.
     """
 
     install: list[str] = []

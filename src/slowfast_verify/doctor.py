@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from . import standstill
 from . import target as targets
 from .errors import Problem, did_you_mean
-from .findings import Cause, Examination, Unverified
+from .findings import Cause, Examination, Unverified, Word
 from .knowledge import RUNGS
 from .question import Observation
 from .staged import NOT_REACHED, Staged, first_level, settings
@@ -226,7 +226,7 @@ class _Climb:
         passed = sum(judged.result.outcome == "passed" for judged in self.judged)
         climbed = "environment" if partly else self.order.rung
         return Examination(
-            target=self._target(), subject=self.order.subject, verdict="problems" if causes else "healthy" if passed else "not verified",
+            target=self._target(), subject=self.order.subject, verdict=word_of(bool(causes), self.judged),
             reached=self._reached(causes, climbed), climbed=climbed, seconds=round(time.monotonic() - self.order.began, 2),
             rung_seconds={rung: round(seconds, 2) for rung, seconds in self.seconds.items()}, passed=passed, causes=causes, notes=notes,
             not_verified=[Unverified(reason=reason, checks=checks) for reason, checks in sorted(reasons.items(), key=lambda r: -len(r[1]))],
@@ -250,3 +250,11 @@ class _Climb:
             if name in inventory["distributions"]:
                 found[name] = inventory["distributions"][name]["version"]
         return {**found, "installer": self.prescriber.installer}
+
+
+def word_of(problems: bool, judged: list[Judged]) -> Word:
+    """The verdict in one word. A check that broke itself proves nothing: where one did, nobody is called healthy."""
+    if problems:
+        return "problems"
+    proven = any(one.result.outcome == "passed" for one in judged) and not any(one.crashed for one in judged)
+    return "healthy" if proven else "not verified"

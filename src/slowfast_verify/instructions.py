@@ -62,7 +62,9 @@ def _commands(action: Action, installer: str, shell: str) -> list[str]:
 
 
 def variable(key: str, value: str, shell: str) -> str:
-    """The command that sets an environment variable."""
+    """The command that sets an environment variable, or takes it away where the value is empty."""
+    if not value:
+        return {"powershell": f"Remove-Item Env:{key}", "cmd": f"set {key}="}.get(shell, f"unset {key}")
     if shell == "powershell":
         return f'$env:{key} = "{value}"'
     return f"set {key}={value}" if shell == "cmd" else f'export {key}="{value}"'

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from slowfast_verify.doctor import word_of
+from slowfast_verify.judge import Judged
+from slowfast_verify.record import CheckResult
 
 from .throwaway import Place
 
@@ -83,3 +88,22 @@ def test_lost_inner_package_is_found(place: Place) -> None:
     place.put("numpy", "1.24.4", {"numpy/__init__.py": "", "numpy/core/__init__.py": ""})
     (place.site / "numpy/core/__init__.py").unlink()
     fails(place, "no_distribution_has_lost_its_files", "numpy has lost numpy/core/__init__.py")
+
+
+@pytest.mark.parametrize(
+    ("problems", "outcomes", "word"),
+    [
+        (True, [("passed", False)], "problems"),
+        (False, [("passed", False), ("not verified", False)], "healthy"),
+        (False, [("passed", False), ("not verified", True)], "not verified"),
+        (False, [("not verified", False)], "not verified"),
+        (False, [], "not verified"),
+    ],
+)
+def test_a_check_that_broke_itself_is_no_proof(problems: bool, outcomes: list[tuple[Any, bool]], word: str) -> None:
+    """Healthy means that something passed and that every check could do its work."""
+    judged = [
+        Judged(check=Any, result=CheckResult(id="x::y", rung="imports", outcome=outcome), crashed=crashed)  # type: ignore[arg-type]
+        for outcome, crashed in outcomes
+    ]
+    assert word_of(problems, judged) == word

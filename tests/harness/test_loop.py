@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from slowfast_verify import fix, knowledge, layout, loop, loop_table
+from slowfast_verify import fix, index, knowledge, layout, loop, loop_table
 from slowfast_verify.action import Action, File
 from slowfast_verify.cell import Cell, this_os
 from slowfast_verify.errors import NotVerifiable, Problem
@@ -46,17 +47,19 @@ def place(venv: Path, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def turn(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """`turn(row)` runs the loop of a made-up known failure in the place."""
+def turn(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[KnownFailure], loop.LoopResult]]:
+    """`turn(row)` runs the loop of a made-up known failure in the place; the index of rules is made from it alone, and forgotten."""
 
     def work(row: KnownFailure) -> loop.LoopResult:
         monkeypatch.setattr(knowledge, "all_known", lambda folder=None: {row.id: row})
         monkeypatch.setattr(knowledge, "known", lambda name: row)
         monkeypatch.setattr(loop, "healthy", lambda name, folder: (place, CELL))
         monkeypatch.setattr(layout, "home", lambda: tmp_path)
+        index.index.cache_clear()
         return loop.run_loop(row.id)
 
-    return work
+    yield work
+    index.index.cache_clear()
 
 
 def test_a_right_loop_is_green(turn) -> None:

@@ -51,13 +51,13 @@ def observe(
     places: Mapping[str, str] | None = None,
     on_step: Callable[[str, str], None] | None = None,
     until: Callable[[Observation], bool] | None = None,
-    start_seconds: float = START_SECONDS,
+    start_seconds: float | None = None,
 ) -> dict[str, Observation]:
     """Put the questions to the target, in order, in as few processes as they survive; {id: Observation}, one for each.
 
     places: files of this machine that arguments name as {NAME}; they travel to a target that does not see them (parcel.py).
     until: told of each observation; where it says True the process is ended there, and what is left has no observation.
-    start_seconds: how long the interpreter may take to say hello.
+    start_seconds: how long the interpreter may take to say hello; none: START_SECONDS.
     """
     scale = target.slowness
     left = [q.model_copy(update={"seconds": q.seconds * scale}) for q in questions]
@@ -70,7 +70,7 @@ def observe(
                 {number: Observation(id=number, how="unreachable", type=TOO_LARGE, message=why) for number, why in refused.items()}
             )
             continue
-        run = _Run(target, left, parcel, on_step, until, start_seconds)
+        run = _Run(target, left, parcel, on_step, until, START_SECONDS if start_seconds is None else start_seconds)
         run.go()
         if run.stopped:
             return {**found, **run.found}

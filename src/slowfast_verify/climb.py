@@ -20,7 +20,7 @@ from .cell import Cell
 from .ending import end_group
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
 from .knowledge import RUNGS
-from .matrix import Matrix
+from .matrix import Matrix, default
 from .provenance import run_id, suite_revision
 from .record import CheckResult, FailureDetail, Record
 
@@ -53,7 +53,8 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
 def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
     """Put the suites to a cell that stands; returns its record and the exit code."""
     log = provision.folder_of(cell) / "logs" / "verify.log"
-    before = folder / f"{cell.id}.json"
+    standing = provision.standing(cell, default())
+    before = folder / f"{records.name_of(cell.id, standing.runner if standing else 'native')}.json"
     old = before.stat().st_mtime_ns if before.exists() else 0
     code = run_suites(["--cell", cell.id, "--record", str(folder), *extra], jobs, log)
     if not before.exists() or before.stat().st_mtime_ns == old:

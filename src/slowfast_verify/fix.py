@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import installer
-from .action import Action
+from .action import Action, Edit
 from .atomic import write_text
 from .errors import Problem
 
@@ -49,7 +49,7 @@ class Place:
 def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
     """Do one action in the place. `run(label, argv)` executes a command and raises when it fails."""
     for edit in action.edit:
-        _edit(place, edit.file, edit.find, edit.replace)
+        _edit(place, edit)
     if action.uninstall:
         run(f"{label} uninstall", installer.uninstall(place.installer, place.python, action.uninstall))
     if action.install:
@@ -71,16 +71,21 @@ def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
     place.opts.update({key: place.fill(value) for key, value in action.opts.items()})
 
 
-def _edit(place: Place, name: str, find: str, text: str) -> None:
+def _edit(place: Place, edit: Edit) -> None:
     if place.checkout is None:
-        raise Problem(f"{name} is to be edited, but the subject has no checkout", code=3)
-    path = place.checkout / name
+        raise Problem(f"{edit.file} is to be edited, but the subject has no checkout", code=3)
+    replace_in(place.checkout, edit)
+
+
+def replace_in(folder: Path, edit: Edit) -> None:
+    """Replace text in a file of a source tree. Raises Problem where there is nothing to replace."""
+    path = folder / edit.file
     before = path.read_text(encoding="utf-8")
-    after, hits = re.subn(find, text, before)
+    after, hits = re.subn(edit.find, edit.replace, before)
     if not hits:
         raise Problem(
-            f"the edit of {name} finds nothing to replace",
-            where=f"{name}, expression {find}",
+            f"the edit of {edit.file} finds nothing to replace",
+            where=f"{edit.file}, expression {edit.find}",
             cause="upstream has changed the line",
             next="compare the file with the known failure's `edit` and mend or drop the workaround",
         )

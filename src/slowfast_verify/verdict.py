@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from . import knowledge, ladder, layout, provision
+from . import ground, knowledge, ladder, layout, provision
 from . import record as records
 from . import target as targets
 from .cell import Cell
@@ -86,7 +86,7 @@ class Verdicts:
                 )  # fmt: skip
             # A cpu cell means the CPU also on a machine with a GPU, or what is expected of it would depend on the machine.
             hidden = {"CUDA_VISIBLE_DEVICES": ""} if cell.accelerator == "cpu" else {}
-            target = targets.of_python(provisioned.python).with_env({**provisioned.variables, **hidden})
+            target = ground.target_of(provisioned).with_env({**provisioned.variables, **hidden})
             name = cell.subject
         else:
             target = targets.parse(option.target)
@@ -123,7 +123,8 @@ class Verdicts:
     def batches(self) -> dict[str, list[Any]]:
         """{batch: questions}."""
         opts = self.provisioned.opts if self.provisioned else {}
-        return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked, shared=self.target.shares_files is True)
+        return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked, shared=self.target.shares_files is True,
+                              seen=self.target.seen)  # fmt: skip
 
     def ask(self, question: str) -> Observation:
         """What became of a question; its whole batch is put to the target the first time that anybody asks."""
@@ -255,9 +256,10 @@ class Verdicts:
         """Write the record of a whole run; a run of some checks only is not kept as one."""
         if not whole:
             return None
-        name = self.cell.id if self.cell else f"target-{self.subject.name}-{targets.label(self.target)}"
+        kind = self.provisioned.runner if self.provisioned else "native"
+        name = records.name_of(self.cell.id, kind) if self.cell else f"target-{self.subject.name}-{targets.label(self.target)}"
         facts: dict[str, Any] = {
-            "kind": self.target.kind, "python": self.inventory["python"], "platform": self.inventory["platform"],
+            "kind": self.target.kind, "runner": self.target.runner, "python": self.inventory["python"], "platform": self.inventory["platform"],
             "machine": self.inventory["machine"],
             "libc": self.inventory["libc"],
         }  # fmt: skip

@@ -46,6 +46,15 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def loops(session: nox.Session) -> None:
+    """Break, diagnose, fix, green: every known failure that can be reproduced here; nox -s loops -- -k NAME for one."""
+    code = subprocess.run([PYTHON, "-m", "pytest", "tests/loops", "-n", "2", "-q", *session.posargs], check=False).returncode
+    session.run(PYTHON, "-m", "slowfast_verify.loop_table", external=True)
+    if code:
+        session.error(f"exit status {code}")
+
+
+@nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Write reports/COMPATIBILITY.md from the records kept under reports/evidence."""
     session.run(PYTHON, "-m", "slowfast_verify", "report", *session.posargs, external=True)

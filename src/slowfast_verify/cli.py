@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from . import own_path  # isort: skip (first of all: a random.py on PYTHONPATH must not stand for the standard library's here)
+
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -115,6 +118,38 @@ def sniff(files: list[Path]) -> None:
 
 
 @app.command()
+def doctor(
+    target: Annotated[str | None, typer.Argument(help="interpreter, folder, conda:NAME, docker:ID, ssh:HOST; none: the active one")] = None,
+    subject: Annotated[str, typer.Option(help="whose installation it is")] = "pyslowfast",
+    rung: Annotated[str, typer.Option(help="climb no further: environment, imports, compute, distributed ... train")] = "train",
+    config: Annotated[str | None, typer.Option(metavar="YAML", help="a SlowFast YAML of yours to check as well")] = None,
+    checkpoint: Annotated[str | None, typer.Option(metavar="FILE", help="a checkpoint of yours to check as well")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document instead of sentences")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="carry out the fixes, after asking; goes back if nothing improves")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the commands that --fix would run")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="with --fix: do not ask")] = False,
+    share: Annotated[Path | None, typer.Option(metavar="FILE", help="write a report for a bug tracker: no names, paths, tokens")] = None,
+    from_report: Annotated[Path | None, typer.Option(metavar="FILE", help="tell what a shared report says; examine nothing")] = None,
+) -> None:
+    """Examine an environment that exists, name the one thing that is wrong and what mends it; installs nothing unless told to."""
+    import time
+
+    began = time.monotonic()
+    from . import consultation
+
+    if from_report is not None:
+        if target or config or checkpoint or fix or dry_run or share:
+            raise Problem("--from-report only reads", where="doctor --from-report", next=f"slowfast-verify doctor --from-report {from_report}")
+        raise typer.Exit(consultation.exit_code(consultation.tell_again(from_report, as_json=as_json)))
+    order = consultation.order_of(target, subject, rung, config, checkpoint, began)
+    if fix or dry_run:
+        from . import repair
+
+        raise typer.Exit(repair.run(order, dry_run=dry_run, yes=yes, as_json=as_json))
+    raise typer.Exit(consultation.exit_code(consultation.hold(order, as_json=as_json, share=share)))
+
+
+@app.command()
 def diagnose(
     logs: Annotated[list[str] | None, typer.Argument(metavar="[LOG...|-]", help="files of output; - or nothing: standard input")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a log, one a line")] = False,
@@ -182,6 +217,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # evidence in Chinese on a terminal that knows ASCII only
+    assert own_path  # imported for what it does
+    for stream in (sys.stdout, sys.stderr):  # a path that the terminal's encoding cannot show must not end the report
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)  # with this, typer returns the code of an Exit, and INTERRUPTED for Ctrl-C
         if code == INTERRUPTED:

@@ -20,6 +20,7 @@ from . import layout, torch_pairs
 from .cell import Cell
 from .data import Row, load
 from .matrix import Stack
+from .subject import Subject
 
 Facts = Mapping[str, Any]
 #: What conda calls a distribution that the index calls otherwise.
@@ -132,6 +133,32 @@ def unmet(inventory: Facts, facts: Facts) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
+def absent(subject: Subject, inventory: Facts, facts: Facts) -> list[tuple[str, str]]:
+    """[(sentence, what to install)]: what the subject needs and what is neither installed nor on the search path."""
+    there = installed(inventory)
+    offered = {name for place in facts["entries"] for name, kind in place["offers"].items() if kind != "namespace"}
+    found = []
+    for row in subject.dependency:
+        if row.kind == "distribution" and not row.optional and row.module.partition(".")[0] not in offered:
+            if not any(canonicalize_name(name) in there for name in row.distributions):
+                name = row.distributions[0]
+                found.append((f"{name} is not installed, and {subject.name} needs it ({row.declared})", name))
+    return found
+
+
+def unrecorded(subject: Subject, inventory: Facts, facts: Facts) -> list[str]:
+    """What the subject needs and what lies in a folder for packages without a record that any installer would find."""
+    there, conda = installed(inventory), {CONDA_NAMES.get(name, name) for name in facts["conda"] or {}}
+    found = []
+    for row in subject.dependency:
+        top = row.module.partition(".")[0]
+        names = {canonicalize_name(name) for name in row.distributions}
+        place = next((p for p in facts["entries"] if p["kind"] == "site" and p["offers"].get(top, "namespace") != "namespace"), None)
+        if row.kind == "distribution" and place and not names & set(there) and not names & conda:
+            found.append(f"{row.distributions[0]} lies in {place['path']} without a record: no installer knows that it is there")
+    return found
+
+
 def _mate(name: str, torch: str) -> str | None:
     if name == "torchvision":
         return torch_pairs.mate_of(torch)
@@ -229,8 +256,9 @@ def broken_pins(inventory: Facts, cell: Cell, stack: Stack) -> list[str]:
 
 def install_command(inventory: Facts, *arguments: str, verb: str = "install") -> str:
     """The command that installs into the target (or, with another verb, takes away), with the installer that made it."""
-    torch = installed(inventory).get("torch") or next(iter(inventory["distributions"].values()), {"installer": "pip"})
+    there = installed(inventory)
+    torch = there.get("torch") or next(iter(inventory["distributions"].values()), {"installer": "pip"})
     quoted = " ".join(f"'{argument}'" if set(argument) & set("<>=!~;[ ") else argument for argument in arguments)
-    if torch["installer"] == "uv":
+    if torch["installer"] == "uv" or "pip" not in there:
         return f"uv pip {verb} --python {inventory['executable']} {quoted}"
     return f"{inventory['executable']} -m pip {verb} {quoted}"

@@ -15,10 +15,10 @@ from .errors import Infrastructure
 GENTLE_SECONDS = 3.0
 
 
-def run_to_end(argv: list[str], stream: object, env: dict[str, str], seconds: float = 3600) -> int:
-    """Run a command with its output in `stream`; its whole process group ends with it or when we are interrupted."""
+def run_to_end(argv: list[str], stream: object, env: dict[str, str], seconds: float = 3600, folder: str | None = None) -> int:
+    """Run a command (in `folder`) with its output in `stream`; its whole process group ends with it or when we are interrupted."""
     group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=env, **group)  # type: ignore[call-overload]
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=env, cwd=folder, **group)  # type: ignore[call-overload]
     try:
         return int(process.wait(timeout=seconds))
     except subprocess.TimeoutExpired:

@@ -1,11 +1,12 @@
 """Carries out actions: a cell's workaround, a known failure's fix, a reproduction. Runs on the host.
 
-Called by provision (and by `doctor --fix` and the loops). Installs through installer.py and edits files by replacing them, never in
-place: an environment's files are hard links into the installer's cache.
+Called by provision, by the loops and by whoever repairs an environment. Installs through installer.py and edits files by replacing
+them, never in place: an environment's files are hard links into the installer's cache.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import installer
+from . import installer, layout
 from .action import Action, Edit
 from .atomic import write_text
 from .errors import Problem
@@ -35,15 +36,28 @@ class Place:
     variables: dict[str, str] = field(default_factory=dict)
     opts: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def tmp(self) -> Path:
+        """A folder that is empty when the first action names it and lives as long as the place."""
+        folder = self.folder / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def fill(self, text: str) -> str:
-        """Put this place's paths where the data has {checkout}, {env}, {site} and {cell}."""
-        paths = {"checkout": self.checkout, "env": self.env, "site": self.site, "cell": self.folder}
-        for key, path in paths.items():
-            if f"{{{key}}}" in text:
-                if path is None:
-                    raise Problem(f"the action needs a checkout, and this subject has none: {text}", code=3)
-                text = text.replace(f"{{{key}}}", str(path))
+        """Put this place's paths where the data has {checkout}, {env}, {site}, {cell}, {python}, {fixtures} and {tmp}."""
+        for key in re.findall(r"\{(checkout|env|site|cell|python|fixtures|tmp)\}", text):
+            path = {"cell": self.folder, "fixtures": layout.fixtures()}.get(key) or getattr(self, key)
+            if path is None:
+                raise Problem(f"the action needs a checkout, and this subject has none: {text}", code=3)
+            text = text.replace(f"{{{key}}}", str(path))
         return text
+
+
+def environ(place: Place) -> dict[str, str]:
+    """The variables of a command in the place: what its installer needs, and what activating the environment would set."""
+    base = installer.environment(place.installer)
+    path = os.pathsep.join([str(place.python.parent), *filter(None, [base.get("PATH")])])
+    return {**base, "PATH": path, "VIRTUAL_ENV": str(place.env), **{key: place.fill(value) for key, value in place.variables.items()}}
 
 
 def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
@@ -55,6 +69,8 @@ def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
     if action.install:
         arguments = [place.fill(argument) for argument in action.install]
         run(f"{label} install", installer.install(place.installer, place.python, arguments, place.constraints))
+    for name in action.remove:
+        _remove(place, place.fill(name))
     for file in action.file:
         path = Path(place.fill(file.path))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,15 +82,44 @@ def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
             write_text(path, place.fill(file.text or ""))
     for key, value in action.env.items():
         filled = place.fill(value)
-        before = place.variables.get(key)
-        place.variables[key] = f"{filled}{os.pathsep}{before}" if before and key == "PYTHONPATH" else filled
+        before = place.variables.pop(key, None)
+        if filled:  # an empty value takes the variable away
+            place.variables[key] = _before(filled, before) if before and key == "PYTHONPATH" else filled
     place.opts.update({key: place.fill(value) for key, value in action.opts.items()})
+    if action.run:
+        run(f"{label} run", command(place, action.run))
+
+
+def _before(entry: str, others: str) -> str:
+    """A search path with the entry first; what names the same folder, or one inside it, gives way to it."""
+    return os.pathsep.join([entry, *(other for other in others.split(os.pathsep) if other and not Path(other).is_relative_to(entry))])
+
+
+def command(place: Place, argv: list[str]) -> list[str]:
+    """A command of the data as it runs in the place: `python` and `pip` are those of the environment, never the calling shell's."""
+    first, *rest = [place.fill(part) for part in argv]
+    own = {"python": [str(place.python)], "python3": [str(place.python)]}
+    own |= {name: [str(place.python), "-m", "pip"] for name in ("pip", "pip3")}
+    return [*own.get(first, [first]), *rest]
+
+
+def _remove(place: Place, pattern: str) -> None:
+    """Take away the files and folders of a path or pattern, if there are any; refuses what lies outside of the place."""
+    found = [Path(os.path.abspath(hit)) for hit in glob.glob(pattern)] or [Path(os.path.abspath(pattern))]  # noqa: PTH100, PTH207 (a link itself)
+    roots = [root for root in (place.env, place.checkout, place.folder) if root]
+    for path in found:
+        if not any(path.is_relative_to(root) for root in roots) or any(root.is_relative_to(path) for root in roots):
+            raise Problem(f"{path} is not in the environment, and will not be removed", code=3)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _edit(place: Place, edit: Edit) -> None:
     if place.checkout is None:
         raise Problem(f"{edit.file} is to be edited, but the subject has no checkout", code=3)
-    replace_in(place.checkout, edit)
+    replace_in(place.checkout, edit.model_copy(update={"file": place.fill(edit.file)}))
 
 
 def replace_in(folder: Path, edit: Edit) -> None:

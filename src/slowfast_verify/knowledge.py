@@ -88,7 +88,8 @@ class Witness(Row):
 
     environment: the healthy environment that is broken (a name in matrices/loops.toml). check: glob over check ids, judged in the clone.
     python: a program for the clone's Python; command: an argv. Both end with another status than 0, or print what the signature matches.
-    needs: what the machine must have (index, git, compiler). seconds: the time limit.
+    needs: what the machine must have (index, git, compiler). seconds: the time limit. by_hand: where the fix is advice, what following it
+    means for this reproduction (download that file again, mend that line): the loop carries it out in the fix's place and says so.
     """
 
     environment: str = "classic"
@@ -97,6 +98,7 @@ class Witness(Row):
     command: list[str] = []
     needs: list[str] = []
     seconds: float = 120
+    by_hand: list[Action] = []
 
     @model_validator(mode="after")
     def _one(self) -> Witness:

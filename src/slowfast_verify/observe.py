@@ -50,10 +50,14 @@ def observe(
     *,
     places: Mapping[str, str] | None = None,
     on_step: Callable[[str, str], None] | None = None,
+    until: Callable[[Observation], bool] | None = None,
+    start_seconds: float = START_SECONDS,
 ) -> dict[str, Observation]:
     """Put the questions to the target, in order, in as few processes as they survive; {id: Observation}, one for each.
 
     places: files of this machine that arguments name as {NAME}; they travel to a target that does not see them (parcel.py).
+    until: told of each observation; where it says True the process is ended there, and what is left has no observation.
+    start_seconds: how long the interpreter may take to say hello.
     """
     scale = target.slowness
     left = [q.model_copy(update={"seconds": q.seconds * scale}) for q in questions]
@@ -66,8 +70,10 @@ def observe(
                 {number: Observation(id=number, how="unreachable", type=TOO_LARGE, message=why) for number, why in refused.items()}
             )
             continue
-        run = _Run(target, left, parcel, on_step)
+        run = _Run(target, left, parcel, on_step, until, start_seconds)
         run.go()
+        if run.stopped:
+            return {**found, **run.found}
         if run.absent and not travels:  # it might have shared this machine's files, and does not
             travels = True
             continue
@@ -85,8 +91,11 @@ def _unreachable(number: str, reason: str, run: _Run) -> Observation:
 class _Run:
     """One process of the target, from its start to the end of its last descendant."""
 
-    def __init__(self, target: Target, questions: list[Question], parcel: Parcel, on_step: Callable[[str, str], None] | None) -> None:
+    def __init__(self, target: Target, questions: list[Question], parcel: Parcel, on_step: Callable[[str, str], None] | None,
+                 until: Callable[[Observation], bool] | None, start_seconds: float) -> None:  # fmt: skip
         self.target, self.questions, self.parcel, self.on_step = target, questions, parcel, on_step
+        self.until, self.start_seconds = until, start_seconds * target.slowness
+        self.stopped = False
         self.found: dict[str, Observation] = {}
         self.cookie = secrets.token_hex(8)
         self.hello = False
@@ -97,7 +106,7 @@ class _Run:
         self.current: str | None = None
         self.step: str | None = None
         self.began = time.monotonic()
-        self.deadline = self.began + START_SECONDS * target.slowness
+        self.deadline = self.began + self.start_seconds
         self.unreachable: str | None = None
         self.returncode: int | None = None
         self._stderr, self._whose = bytearray(), ""
@@ -123,7 +132,7 @@ class _Run:
             for thread in threads:
                 thread.start()
             gone: float | None = None
-            while threads[2].is_alive():
+            while threads[2].is_alive() and not self.stopped:
                 threads[2].join(0.05)
                 if time.monotonic() > self.deadline:
                     self._late()
@@ -132,14 +141,16 @@ class _Run:
                     gone = gone or time.monotonic()
                     if time.monotonic() > gone + LEFT_OPEN_SECONDS:
                         break
-            self.returncode = self._wait(process)
-            threads[1].join(LEFT_OPEN_SECONDS)
+            if not self.stopped:
+                self.returncode = self._wait(process)
+                threads[1].join(LEFT_OPEN_SECONDS)
         finally:
             end_group(process)
         threads[2].join(LEFT_OPEN_SECONDS)  # each closes its own stream: closing what another thread is reading would wait for it
         if self.folder and self.target.local:  # a process that crashed without a supervisor could not take it away
             shutil.rmtree(self.folder, ignore_errors=True)
-        self._conclude()
+        if not self.stopped:
+            self._conclude()
 
     def _feed(self, process: subprocess.Popen[bytes], text: bytes) -> None:
         assert process.stdin
@@ -171,7 +182,11 @@ class _Run:
                     event = _plain(json.loads(rest))
                 except ValueError:
                     continue  # cut off by the death of its writer
+                if self.stopped:
+                    continue  # what comes while it is being ended was not asked for any more
                 self._take(event)
+                if self.until and event["event"] in ("answer", "raised", "died") and str(event.get("q")) in self.found:
+                    self.stopped = self.stopped or self.until(self.found[str(event["q"])])
 
     def _take(self, event: dict[str, Any]) -> None:
         kind, number = event["event"], event.get("q")
@@ -227,7 +242,7 @@ class _Run:
 
     def _late(self) -> None:
         if not self.hello:
-            self.unreachable = f"no sign of life within {START_SECONDS * self.target.slowness:g} s"
+            self.unreachable = f"no sign of life within {self.start_seconds:g} s"
         elif self.current is not None:
             self._died({"q": self.current, **self._overdue(), "noise": self.stderr()})
 

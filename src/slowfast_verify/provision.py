@@ -55,8 +55,10 @@ def inputs_digest(cell: Cell, matrix: Matrix, base: Base) -> str:
     """A digest over everything that decides what comes out, but for what the index offers today."""
     stack, subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
     revision = subject.at(cell.revision)
-    fixes = [action.model_dump() for _, action in actions_of(revision, stack.workarounds)]
     emulated = emulator_of(cell)
+    later = ("remove", "run")  # these fields came after environments had been built: empty, they make none of them stale
+    dumps = [action.model_dump() for _, action in actions_of(revision, stack.workarounds)]
+    fixes = [{key: value for key, value in dump.items() if value or key not in later} for dump in dumps]
     inputs = {
         "layout": LAYOUT_VERSION,
         "cell": cell.id,

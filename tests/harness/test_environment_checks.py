@@ -38,7 +38,7 @@ OF_PLACE = [
     name.removeprefix("test_")
     for name in vars(SUITE)
     if name.startswith("test_") and name not in ("test_compiler_is_new_enough", "test_ffmpeg_is_new_enough", "test_nvcc_is_of_torchs_cuda")
-    and name not in ("test_pins_hold", "test_installer_is_the_cells")
+    and name not in ("test_pins_hold", "test_installer_is_the_cells", "test_dependencies_are_installed")
 ]  # fmt: skip
 
 

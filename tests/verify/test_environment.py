@@ -31,6 +31,12 @@ def test_python_is_64_bit(inventory):
     )
 
 
+def test_pth_files_lead_somewhere(here):
+    """Every .pth file, which Python reads at each start, names what exists: an editable installation of a folder that moved does not."""
+    wrong = [f"{row['file']}: {text}" for row in here["pth"] for text in row["wrong"]]
+    assert not wrong, listed(wrong, "install again what the file is named after, or delete the file")
+
+
 def test_subject_is_found(subject, inventory):
     """The subject's packages are found on the search path."""
     lost = [name for name in subject.modules.packages if not inventory["origins"].get(name)]
@@ -40,6 +46,17 @@ def test_subject_is_found(subject, inventory):
         if subject.source.git
         else distributions.install_command(inventory, subject.source.distribution or subject.name),
     )
+
+
+def test_dependencies_are_installed(subject, inventory, here, mend):
+    """Everything that the subject needs is installed, or lies on the search path."""
+    lost = distributions.absent(subject, inventory, here)
+    assert not lost, listed([sentence for sentence, _ in lost], mend(*(name for _, name in lost)))
+
+
+def test_pythonhome_is_not_set(here):
+    """PYTHONHOME is not set: it gives every Python the standard library of one."""
+    assert not here["home"], f"PYTHONHOME is {here['home']}, for every Python that is started\nmend: unset PYTHONHOME"
 
 
 def test_pythonpath_entries_exist(here):
@@ -138,6 +155,20 @@ def test_no_distribution_has_lost_its_files(here, inventory, mend):
     assert not lost, listed(
         [f"{name} has lost {', '.join(files)}" for name, files in lost.items()], mend("--force-reinstall", "--no-deps", *lost)
     )
+
+
+def test_what_is_there_is_on_record(subject, inventory, here, cell):
+    """What the subject needs has its installation record: pip installs over what has none, and checks nothing of it."""
+    found = distributions.unrecorded(subject, inventory, here) if cell is None else []  # a cell gets its stand-ins on purpose
+    assert not found, listed(found, "install it again, or leave it: it works until the next installation")
+
+
+def test_no_compiled_file_is_cut(here, inventory, mend):
+    """Every compiled file has the size that its distribution's record says: a full disk or a lost connection leaves shorter ones."""
+    by = {row["path"]: row for row in inventory["distributions"].values() if row["installer"] in ("pip", "uv")}  # conda rewrites them
+    cut = {by[path]["name"]: row["short"] for path, row in here["owned"].items() if row["short"] and path in by}
+    found = [f"{name} has {file} of {size} bytes, and {full} are on record" for name, rows in cut.items() for file, size, full in rows]
+    assert not cut, listed(found, mend("--force-reinstall", "--no-deps", *cut))
 
 
 def test_no_installation_was_interrupted(here, inventory):

@@ -120,31 +120,35 @@ def pythonpath():
 
 
 def record_rows(path):
-    """(file, hash) of each line of a RECORD; a file whose name has a comma is quoted."""
+    """(file, hash, size) of each line of a RECORD; a file whose name has a comma is quoted."""
     try:
         with open(os.path.join(path, "RECORD"), encoding="utf-8", errors="replace") as handle:
             for line in handle:
                 if line.startswith('"'):
                     row = next(csv.reader([line]), [])
                     if len(row) > 1:
-                        yield row[0], row[1]
+                        yield row[0], row[1], row[2] if len(row) > 2 else ""
                 else:
                     file, comma, rest = line.partition(",")
                     if comma:
-                        yield file, rest.partition(",")[0]
+                        digest, _, size = rest.partition(",")
+                        yield file, digest, size.strip()
     except (OSError, IOError):
         return
 
 
 def ownership():
-    """Who owns what: {dist-info: {names, lost}}, what two own with different contents, and the longest path of all."""
+    """Who owns what: {dist-info: {names, lost, short}}, what two own with different contents, and the longest path of all.
+
+    lost: packages and compiled files that are gone. short: [file, bytes, bytes on record] of compiled files that are not whole.
+    """
     owned, owner, shared, longest = {}, {}, {}, (0, "")
     for entry in [path for path in sys.path if path and os.path.isdir(path)]:
         for path in sorted(glob.glob(os.path.join(glob.escape(entry), "*.dist-info"))):
             if path in owned or os.path.basename(path).startswith("~"):
                 continue
-            names, lost, rows = set(), [], 0
-            for file, digest in record_rows(path):
+            names, lost, short, rows = set(), [], [], 0
+            for file, digest, size in record_rows(path):
                 rows += 1
                 if len(entry) + len(file) + 1 > longest[0]:
                     longest = (len(entry) + len(file) + 1, os.path.join(entry, file))
@@ -156,9 +160,15 @@ def ownership():
                 code = file.endswith(".py") or file.endswith(NATIVE)
                 if code:
                     names.add(top if slash else top.split(".")[0])
-                    if "/" not in inside and (inside in ("", "__init__.py") or file.endswith(NATIVE)) and len(lost) < 5:
-                        if not os.path.exists(os.path.join(entry, file)):
+                    native = file.endswith(NATIVE)
+                    if (not inside or native or inside.endswith("__init__.py")) and len(lost) < 5:
+                        try:
+                            there = os.stat(os.path.join(entry, file)).st_size
+                        except OSError:
                             lost.append(file)
+                        else:
+                            if native and size.isdigit() and there < int(size) and len(short) < 5:
+                                short.append([file, there, int(size)])
                 key = (entry, file)
                 if key not in owner:
                     owner[key] = (path, digest)
@@ -167,8 +177,42 @@ def ownership():
                     row = shared.setdefault(pair, {"owners": list(pair), "names": [], "file": file})
                     if top not in row["names"]:
                         row["names"].append(top)
-            owned[path] = {"names": sorted(name for name in names if name.isidentifier()), "lost": lost, "files": rows}
+            owned[path] = {"names": sorted(name for name in names if name.isidentifier()), "lost": lost, "short": short, "files": rows}
     return owned, list(shared.values())[:SHARED_KEPT], {"length": longest[0], "path": longest[1]}
+
+
+def pth_files():
+    """What Python reads at every start: [{file, wrong [text]}] of the .pth files of site-packages that lead nowhere or cannot run."""
+    import ast
+    from importlib.util import find_spec
+
+    found = []
+    for entry in [path for path in sys.path if path and os.path.basename(path) in ("site-packages", "dist-packages")]:
+        for file in sorted(glob.glob(os.path.join(glob.escape(entry), "*.pth"))):
+            wrong = []
+            try:
+                with open(file, "rb") as handle:
+                    lines = handle.read().decode("utf-8-sig").splitlines()
+            except (OSError, IOError, UnicodeDecodeError) as error:
+                found.append({"file": file, "wrong": ["it cannot be read: %s" % error]})
+                continue
+            for number, line in enumerate(lines, 1):
+                if not line.strip() or line.startswith("#"):
+                    continue
+                if not line.startswith(("import ", "import\t")):
+                    path = os.path.join(entry, line.rstrip())
+                    if not os.path.exists(path):
+                        wrong.append("line %d names %s, which does not exist" % (number, path))
+                    continue
+                try:
+                    names = [alias.name for node in ast.parse(line).body if isinstance(node, ast.Import) for alias in node.names]
+                    lost = [name for name in names if name not in sys.modules and find_spec(name.partition(".")[0]) is None]
+                    wrong += ["line %d imports %s, which is not there" % (number, name) for name in lost]
+                except (SyntaxError, ValueError) as error:
+                    wrong.append("line %d is no Python: %s" % (number, error))
+            if wrong:
+                found.append({"file": file, "wrong": wrong[:5]})
+    return found
 
 
 def leftovers():
@@ -246,7 +290,7 @@ def markers():
 
 
 def probe(step):
-    """Returns markers, variables [name], pythonpath, entries, here, owned, shared, leftovers, conda, torch, torchvision."""
+    """Returns markers, variables [name], pythonpath, entries, here, owned, shared, leftovers, pth, home, conda, torch, torchvision."""
     step("read the variables")
     path = pythonpath()
     step("list the entries of sys.path")
@@ -272,6 +316,8 @@ def probe(step):
         "shared": shared,
         "longest": longest,
         "leftovers": leftovers(),
+        "pth": pth_files(),
+        "home": os.environ.get("PYTHONHOME"),
         "conda": conda_packages(),
         "builtin": sorted(sys.builtin_module_names),
         "isolated": sys.prefix != sys.base_prefix or os.path.isdir(os.path.join(sys.prefix, "conda-meta")),

@@ -64,12 +64,21 @@ def hidden(module):
     return found
 
 
-def probe(step, module):
-    """Returns file, version, warnings [text], hidden [{line, statement, error}]; raises whatever the import raises."""
+def probe(step, module, bar=False):
+    """Returns file, version, warnings [text], hidden [{line, statement, error}]; raises whatever the import raises.
+
+    bar: after a failure nobody in this process gets the module, so that whoever needs it says so instead of failing in another way
+    (a half-imported torch complains of docstrings).
+    """
     step("import " + module)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        imported = importlib.import_module(module)
+        try:
+            imported = importlib.import_module(module)
+        except BaseException:
+            if bar:
+                sys.modules[module] = None
+            raise
         kept = hidden(imported)
     version = getattr(imported, "__version__", None)
     return {

@@ -3,6 +3,7 @@
 import glob
 import os
 import platform
+import re
 import struct
 import sys
 
@@ -72,6 +73,11 @@ def egg_requirements(path):
     return found
 
 
+def plain(name):
+    """A name as installers compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def read_metadata(path):
     file = path if os.path.isfile(path) else os.path.join(path, "METADATA" if path.endswith(".dist-info") else "PKG-INFO")
     facts = {
@@ -103,6 +109,15 @@ def read_metadata(path):
     except (OSError, IOError) as error:
         facts["broken"] = str(error)
         facts["name"] = os.path.basename(path).split("-")[0]
+    stem = os.path.basename(path).rpartition(".")[0]
+    told = stem.split("-")[0]
+    if "broken" not in facts and path.endswith(".dist-info"):
+        if not facts["name"] or not facts["version"]:
+            facts["broken"] = "%s has no line %s" % (file, "Version" if facts["name"] else "Name")
+        elif plain(facts["name"]) != plain(told):
+            facts["broken"] = "%s calls it %s" % (file, facts["name"])
+        if "broken" in facts:
+            facts["name"], facts["version"] = told, facts["version"] or stem.partition("-")[2]
     if path.endswith(".egg-info") and not facts["requires"]:
         facts["requires"] = egg_requirements(path)
     for name, key in (("INSTALLER", "installer"), ("direct_url.json", "direct_url"), ("top_level.txt", "top_level")):

@@ -1,0 +1,81 @@
+"""What an examination found, as the doctor writes and reads it: one JSON document, stable under its schema number.
+
+Runs on the host; made by doctor.py, shown by told.py, mended by repair.py. Imports pydantic, action and the rungs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .action import Action
+
+SCHEMA = 1
+#: healthy: nothing stands in SlowFast's way. problems: something does. not verified: nothing could be judged.
+Word = Literal["healthy", "problems", "not verified"]
+
+
+class Found(BaseModel):
+    """Base of what is written as JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Cause(Found):
+    """One independent cause and what follows from it.
+
+    id: the known failure, else the first check that shows the cause. evidence: the line that proves it. fix: what to do, a command or a
+    sentence each, for this environment's own installer and this machine's own shell. actions: the same as steps that can be carried out;
+    empty where only a person can mend it. checks: the checks that show the cause itself; consequences: those that fail because of it;
+    unreached: those that were not put to the target because of it.
+    """
+
+    id: str
+    known: bool = False
+    rung: str
+    title: str
+    cause: str
+    evidence: str
+    fix: list[str] = []
+    actions: list[Action] = []
+    checks: list[str] = []
+    consequences: list[str] = []
+    unreached: list[str] = []
+
+
+class Note(Found):
+    """What could hurt and stops nothing here; own: a fault of the subject's own code, in every environment."""
+
+    id: str
+    rung: str
+    title: str
+    evidence: str
+    fix: list[str] = []
+    checks: list[str] = []
+    own: bool = False
+
+
+class Unverified(Found):
+    """Checks that could not be answered here, and why."""
+
+    reason: str
+    checks: list[str]
+
+
+class Examination(Found):
+    """The whole document. reached: the last rung without a cause, None where the first one has one; climbed: where it was told to end."""
+
+    schema_version: int = Field(SCHEMA, alias="schema")
+    suite: str = ""
+    target: dict[str, Any]
+    subject: str
+    verdict: Word
+    reached: str | None = None
+    climbed: str = "train"
+    seconds: float = 0.0
+    rung_seconds: dict[str, float] = {}
+    passed: int = 0
+    causes: list[Cause] = []
+    notes: list[Note] = []
+    not_verified: list[Unverified] = []

@@ -1,0 +1,177 @@
+"""Why a Python does not start, found out from outside: its file, its links, its variables, and what it says with less around it.
+
+Runs on the host; called by the doctor when a target gave no answer. Looks first and runs last
+(trial.py). For a target elsewhere it tells what the way there said.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from . import target as targets
+from .executable import made_for, own_format, own_processor
+from .findings import Cause
+from .intruder import intruder
+from .question import Observation
+from .trial import Found, last_line, make_again, runnable, try_with_less
+
+
+def why(target: targets.Target, seen: Observation) -> Cause:
+    """The cause. Never raises for what it finds."""
+    said = seen.stderr_tail.strip() or seen.traceback or ""
+    last = last_line((1, said)) if said else (seen.message or "")[:400]
+    try:
+        if target.local:
+            python = Path(target.argv[0])
+            _look_at_file(python)
+            _look_at_home(python)
+            _look_at_intruder(said, last)
+            try_with_less(python, said)
+        else:
+            _way(target, said or seen.message or "")
+        raise Found(
+            "this Python does not run our program",
+            last or "it said nothing",
+            seen.message or "it gave no answer",
+            f"try it by hand: {target.name} -c 1",
+        )
+    except Found as found:
+        number = "environment::python_starts"
+        fix = [line for line in found.fix if line]
+        return Cause(id=number, rung="environment", title=found.title, cause=found.cause, evidence=found.evidence, fix=fix, checks=[number])
+
+
+# ---- what the file is ----------------------------------------------------------------------------------------------------
+
+
+def _look_at_file(python: Path) -> None:
+    shown = str(python)
+    if python.is_symlink() and not python.exists():
+        raise Found(
+            f"{shown} is a link that leads nowhere",
+            f"{shown} -> {_end_of_link(python)}, which does not exist",
+            "The Python that the environment was made from is gone: it was upgraded, moved or removed.",
+            *make_again(python),
+        )
+    if not python.exists():
+        raise Found(f"there is no {shown}", f"{shown} does not exist", "The environment lost its interpreter.", *make_again(python))
+    if python.is_dir():
+        raise Found(f"{shown} is a folder", f"{shown} is a folder", "The path of an interpreter is meant.", "name bin/python inside it")
+    try:
+        with python.open("rb") as stream:
+            head = stream.read(4096)
+    except OSError as error:
+        raise Found(f"{shown} cannot be read", f"{shown}: {error.strerror}", "You have no right to read it.", runnable(python)) from None
+    if not head:
+        raise Found(
+            f"{shown} is empty", f"{shown} has 0 bytes", "The installation was interrupted, or the disk was full.", *make_again(python)
+        )
+    _look_at_head(python, head)
+    if os.name == "posix" and not os.access(python, os.X_OK):
+        raise Found(
+            f"{shown} is not executable",
+            f"{shown} lacks the permission to be run",
+            "The environment was copied through a disk or an archive that keeps no permissions, or the disk is mounted noexec.",
+            runnable(python),
+        )
+
+
+def _look_at_head(python: Path, head: bytes) -> None:
+    if head.startswith(b"#!"):
+        line = head[2:].partition(b"\n")[0].decode("utf-8", "replace").strip()
+        command = Path((line.split() or [""])[0])
+        if not command.exists():
+            raise Found(
+                f"{python} starts with an interpreter that is not there",
+                f"#!{line}",
+                "The script was written for another place: an environment was moved, or has line ends of Windows.",
+                *make_again(python),
+            )
+        return
+    made, system = made_for(head)
+    here, mine = own_processor(), own_format()
+    if system is None:
+        words = head[:60].decode("ascii", "replace").splitlines() or [""]
+        raise Found(
+            f"{python} is no program", f"it begins with {words[0]!r}", "Something else was saved under this name.", *make_again(python)
+        )
+    if system != mine:
+        raise Found(
+            f"{python} is a program of another system",
+            f"its file format is {system}, this system runs {mine}",
+            "The environment was copied from another system: environments cannot be moved.",
+            *make_again(python),
+        )
+    emulated = (mine == "Mach-O" and made == "x86_64") or (here == "x86_64" and made == "i386") or (mine == "PE")
+    if made and made != here and not emulated:
+        raise Found(
+            f"{python} is made for another processor",
+            f"it is a program for {made}, this machine is {here} (Exec format error)",
+            "The environment or the container image was made on another kind of machine.",
+            *make_again(python),
+        )
+
+
+def _end_of_link(path: Path) -> str:
+    for _ in range(20):
+        if not path.is_symlink():
+            break
+        path = Path(os.path.normpath(path.parent / path.readlink()))
+    return str(path)
+
+
+def _look_at_home(python: Path) -> None:
+    """A virtual environment names the installation that it was made from."""
+    config = python.parent.parent / "pyvenv.cfg"
+    try:
+        text = config.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    found = re.search(r"^home\s*=\s*(.+?)\s*$", text, re.MULTILINE)
+    if found and not Path(found.group(1)).is_dir():
+        raise Found(
+            "the Python that this environment was made from is gone",
+            f"{config}: home = {found.group(1)}, which does not exist",
+            "It was upgraded, moved or removed; the environment borrows its standard library from there.",
+            *make_again(python),
+        )
+
+
+def _look_at_intruder(said: str, last: str) -> None:
+    """A random.py on PYTHONPATH stands for Python's own in everything that the interpreter runs."""
+    found = intruder(said)
+    if found:
+        raise Found(
+            f"{found[0]} stands for Python's own module {found[1]}",
+            last,
+            f"Whatever imports {found[1]} gets this file: its folder comes before the standard library, by PYTHONPATH or because "
+            "one stands in it.",
+            "rename the file, or take its folder out of PYTHONPATH",
+        )
+
+
+# ---- elsewhere -----------------------------------------------------------------------------------------------------------
+
+
+def _way(target: targets.Target, said: str) -> None:
+    last = last_line((1, said))
+    tool = target.argv[0]
+    if "cannot start" in said or ("No such file" in said and tool in said):
+        raise Found(
+            f"{tool} is not on this machine",
+            last,
+            f"{target.kind} targets are reached through it.",
+            f"install {tool}, or name another target",
+        )
+    words = {
+        "docker": ("the container does not answer", "It is not running, or has no python3.", f"docker start {target.argv[-2]}"),
+        "ssh": ("the host does not answer", "It is away, refuses the key, or has no python3.", f"ssh {target.argv[-2]} python3 -V"),
+        "wsl": ("the distribution does not answer", "It is not installed, or has no python3.", "wsl -l -v"),
+        "conda": ("conda finds no such environment", "The name is misspelt, or it is in another conda.", "conda env list"),
+        "conda-prefix": ("conda finds no such environment", "The folder is no conda environment.", "conda env list"),
+    }
+    if target.kind in words:
+        title, cause, fix = words[target.kind]
+        raise Found(title, last, cause, fix)

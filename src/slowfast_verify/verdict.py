@@ -124,7 +124,7 @@ class Verdicts:
         """{batch: questions}."""
         opts = self.provisioned.opts if self.provisioned else {}
         return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked, shared=self.target.shares_files is True,
-                              seen=self.target.seen, kind=self.target.kind)  # fmt: skip
+                              seen=self.target.seen)  # fmt: skip
 
     def ask(self, question: str) -> Observation:
         """What became of a question; its whole batch is put to the target the first time that anybody asks."""

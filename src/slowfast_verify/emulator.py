@@ -47,6 +47,14 @@ class Pin(Row):
     reason: str
 
 
+class Beside(Row):
+    """Libraries of a distribution that are put beside the interpreter, where the system itself would have them; when, and why."""
+
+    requirement: str
+    when: cells.When
+    reason: str
+
+
 class Machine(Row):
     """A system and a processor."""
 
@@ -68,6 +76,11 @@ class Emulator(Row):
     slowness: float
     variable: list[Variable] = []
     pin: list[Pin] = []
+    beside: list[Beside] = []
+
+    def beside_of(self, cell: Cell) -> list[str]:
+        """What is put beside the interpreter of this cell."""
+        return [row.requirement for row in self.beside if cell.matches(row.when)]
 
     def variables(self) -> dict[str, str]:
         """{name: value} of every variable."""

@@ -59,6 +59,11 @@ def lay(cell: Cell, base: Base, folder: Path, run: Run) -> Path:
             run("make a place to build in", argv)
         tools = ["setuptools<81", "wheel"]  # what an unisolated build of a pure source needs; it runs on this machine
         run("make a place to build in", installer.install("uv", folder / "build" / "bin" / "python", tools))
+        for requirement in emulator.all_emulators()["wine"].beside_of(cell):
+            run("libraries beside the interpreter", installer.unpack(inside, requirement, folder / "beside"))
+            for path in (folder / "beside").glob("*.dll"):
+                if not (env / path.name).exists():
+                    shutil.copy2(path, env / path.name)
         lay_prefix(folder / "prefix")
         return inside
     for argv in installer.make(cell.installer, base.python, env):

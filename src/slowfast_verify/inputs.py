@@ -23,7 +23,7 @@ def inputs_digest(cell: Cell, matrix: Matrix, base: Base) -> str:
     revision = subject.at(cell.revision)
     emulated = emulator_of(cell)
     later = ("remove", "run")  # these fields came after environments had been built: empty, they make none of them stale
-    dumps = [action.model_dump() for _, action in actions_of(revision, stack.workarounds)]
+    dumps = [action.model_dump() for _, action in actions_of(revision, stack.workarounds) if cell.matches(action.when)]
     fixes = [{key: value for key, value in dump.items() if value or key not in later} for dump in dumps]
     inputs = {
         "layout": LAYOUT_VERSION,
@@ -39,5 +39,6 @@ def inputs_digest(cell: Cell, matrix: Matrix, base: Base) -> str:
         "fixes": fixes,
     }
     if emulated:
-        inputs["emulator"] = [emulated.kind, [[pin.name, pin.spec] for pin in emulated.pin]]
+        beside = emulated.beside_of(cell)
+        inputs["emulator"] = [emulated.kind, [[pin.name, pin.spec] for pin in emulated.pin], *([beside] if beside else [])]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

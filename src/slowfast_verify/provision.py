@@ -114,7 +114,7 @@ class _Builder:
         self.wheels = self.stack.wheels_of(cell)
         assert self.wheels  # the matrix refuses a cell without
         self.revision: Revision = self.subject.at(cell.revision)
-        self.actions = actions_of(self.revision, self.stack.workarounds)
+        self.actions = [row for row in actions_of(self.revision, self.stack.workarounds) if cell.matches(row[1].when)]
         self.logs = folder / "logs"
         self.number = 0
         self.addresses: dict[str, str] = {}
@@ -123,7 +123,7 @@ class _Builder:
     def build(self) -> Provisioned:
         self._room()
         sources.require_reachable(addresses(self.cell, self.matrix))
-        for name in ("env", "src", "logs", "links", "build", "prefix"):
+        for name in ("env", "src", "logs", "links", "build", "beside", "prefix"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "cell.json").unlink(missing_ok=True)
         self.logs.mkdir(parents=True)
@@ -137,7 +137,7 @@ class _Builder:
             if self.cell.matches(phase.when) and (not phase.checkout or checkout):
                 self._phase(phase)
         for identifier, action in self.actions:
-            if not action.edit and self.cell.matches(action.when):
+            if not action.edit:
                 fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
         variables = {key: self.place.fill(value) for key, value in self.place.variables.items()}
         if self.base.runner == "wine":
@@ -186,7 +186,7 @@ class _Builder:
             assert self.place.checkout and self.subject.source.git and self.revision.commit
             self._checkout(self.subject.source.git, self.revision.commit, self.place.checkout, self.subject.source.sparse)
             for identifier, action in self.actions:
-                if action.edit and self.cell.matches(action.when):
+                if action.edit:
                     self.say(f"  {phase.name}: edit for {identifier}")
                     fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
         if phase.trio:

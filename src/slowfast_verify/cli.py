@@ -69,6 +69,19 @@ def climb(
 
 
 @app.command()
+def compare(reference: Path, other: Path, tolerance: float = 1e-4) -> None:
+    """Say where a record differs from another of the same versions: labels, probabilities, and how far it got."""
+    from . import record as records
+    from .agreement import differences
+
+    found = differences(records.read(reference), records.read(other), tolerance)
+    for line in found:
+        typer.echo(line)
+    typer.echo(f"{other.stem} {f'differs from {reference.stem}' if found else f'agrees with {reference.stem}'}")
+    raise typer.Exit(PROBLEMS_FOUND if found else HEALTHY)
+
+
+@app.command()
 def verify(target: str, subject: str = "pyslowfast", config: str | None = None, checkpoint: str | None = None, jobs: int = 2) -> None:
     """Climb the ladder in an environment that exists; nothing is installed into it."""
     from rich.console import Console

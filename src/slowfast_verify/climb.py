@@ -13,14 +13,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import layout, provision
+from . import ground, layout, provision
 from . import record as records
 from . import target as targets
 from .cell import Cell
+from .emulator import emulator_of, label
 from .ending import end_group
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
 from .knowledge import RUNGS
-from .matrix import Matrix
+from .matrix import Matrix, default
 from .provenance import run_id, suite_revision
 from .record import CheckResult, FailureDetail, Record
 
@@ -52,11 +53,29 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
 
 def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
     """Put the suites to a cell that stands; returns its record and the exit code."""
+    standing = provision.standing(cell, default())
+    if standing is None or standing.runner == "native":
+        return _verify_standing(cell, standing, folder, jobs, extra)
+    try:
+        ground.require_start(standing)
+        return _verify_standing(cell, standing, folder, jobs, extra)
+    except Infrastructure as problem:
+        print(str(problem), flush=True)
+        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=problem.cause), PROBLEMS_FOUND
+    finally:
+        ground.release(standing)
+
+
+def _verify_standing(
+    cell: Cell, standing: records.Provisioned | None, folder: Path, jobs: int, extra: tuple[str, ...]
+) -> tuple[Record, int]:
     log = provision.folder_of(cell) / "logs" / "verify.log"
-    before = folder / f"{cell.id}.json"
+    before = folder / f"{records.name_of(cell.id, standing.runner if standing else 'native')}.json"
     old = before.stat().st_mtime_ns if before.exists() else 0
     code = run_suites(["--cell", cell.id, "--record", str(folder), *extra], jobs, log)
     if not before.exists() or before.stat().st_mtime_ns == old:
+        if standing:
+            ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
         tail = log.read_text(encoding="utf-8", errors="replace")[-1500:]
         raise Problem(f"the suites wrote no record for {cell.id} (pytest left with {code})", where=str(log), cause=tail, code=TOOL_FAILED)
     found = records.read(before)
@@ -176,8 +195,11 @@ def _places() -> dict[str, str]:
 def _write(cell: Cell, checks: list[CheckResult], folder: Path) -> Record:
     import platform
 
+    emulated = emulator_of(cell)
     facts = {"kind": "none", "platform": platform.platform(), "machine": platform.machine()}
-    record = Record(cell=cell.id, run=run_id(), suite=suite_revision(), target=facts,
+    facts |= {"runner": label(emulated.kind)} if emulated else {}
+    name = records.name_of(cell.id, emulated.kind if emulated else "native")
+    record = Record(cell=name, run=run_id(), suite=suite_revision(), target=facts,
                     checks=sorted(checks, key=lambda check: RUNGS.index(check.rung)))  # fmt: skip
     records.write(record, folder)
     return record

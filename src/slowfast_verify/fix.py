@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import installer, layout
-from .action import Action
+from .action import Action, Edit
 from .atomic import write_text
 from .errors import Problem
 
@@ -63,7 +63,7 @@ def environ(place: Place) -> dict[str, str]:
 def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
     """Do one action in the place. `run(label, argv)` executes a command and raises when it fails."""
     for edit in action.edit:
-        _edit(place, edit.file, edit.find, edit.replace)
+        _edit(place, edit)
     if action.uninstall:
         run(f"{label} uninstall", installer.uninstall(place.installer, place.python, action.uninstall))
     if action.install:
@@ -116,16 +116,21 @@ def _remove(place: Place, pattern: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _edit(place: Place, name: str, find: str, text: str) -> None:
+def _edit(place: Place, edit: Edit) -> None:
     if place.checkout is None:
-        raise Problem(f"{name} is to be edited, but the subject has no checkout", code=3)
-    path = place.checkout / place.fill(name)
+        raise Problem(f"{edit.file} is to be edited, but the subject has no checkout", code=3)
+    replace_in(place.checkout, edit.model_copy(update={"file": place.fill(edit.file)}))
+
+
+def replace_in(folder: Path, edit: Edit) -> None:
+    """Replace text in a file of a source tree. Raises Problem where there is nothing to replace."""
+    path = folder / edit.file
     before = path.read_text(encoding="utf-8")
-    after, hits = re.subn(find, text, before)
+    after, hits = re.subn(edit.find, edit.replace, before)
     if not hits:
         raise Problem(
-            f"the edit of {name} finds nothing to replace",
-            where=f"{name}, expression {find}",
+            f"the edit of {edit.file} finds nothing to replace",
+            where=f"{edit.file}, expression {edit.find}",
             cause="upstream has changed the line",
             next="compare the file with the known failure's `edit` and mend or drop the workaround",
         )

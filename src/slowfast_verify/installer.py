@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from .errors import Problem
+from .foreign import foreign
 
 #: pip's setting -> uv's variable. uv separates several values by spaces, in UV_FIND_LINKS by commas; no-index it takes as a flag only.
 UV_VARIABLE = {
@@ -82,6 +83,11 @@ def uv() -> str:
         ) from None
 
 
+def sys_python() -> str:
+    """The Python that the suite itself was installed for."""
+    return getattr(sys, "_base_executable", None) or sys.executable
+
+
 def environment(installer: str) -> dict[str, str]:
     """The variables for a command of this installer, without those that steer Python."""
     from .target import STEERING
@@ -107,13 +113,26 @@ def _no_index(installer: str) -> list[str]:
 def install(installer: str, python: Path, arguments: list[str], constraints: Path | None = None) -> list[str]:
     """The command that installs; arguments in pip's spelling."""
     limits = ["--constraint", str(constraints)] if constraints else []
+    if other := foreign(python):
+        where = ["--python-platform", other.platform, "--python-version", other.version, "--target", str(other.site)]
+        return [uv(), "pip", "install", "--python", str(other.builder), *where, *_no_index("uv"), *limits, *arguments]
     if installer == "uv":
         return [uv(), "pip", "install", "--python", str(python), *_no_index(installer), *limits, *arguments]
     return [str(python), "-m", "pip", "install", "--no-input", *limits, *arguments]
 
 
+def unpack(python: Path, requirement: str, folder: Path) -> list[str]:
+    """The command that puts what a distribution holds for the system of this interpreter into a folder, and nothing that it requires."""
+    other = foreign(python)
+    assert other  # this machine's own has its libraries from its system
+    where = ["--python-platform", other.platform, "--python-version", other.version, "--target", str(folder)]
+    return [uv(), "pip", "install", "--python", str(other.builder), *where, *_no_index("uv"), "--no-deps", requirement]
+
+
 def uninstall(installer: str, python: Path, names: list[str]) -> list[str]:
     """The command that takes distributions away."""
+    if other := foreign(python):
+        return [uv(), "pip", "uninstall", "--target", str(other.site), *names]
     if installer == "uv":
         return [uv(), "pip", "uninstall", "--python", str(python), *names]
     return [str(python), "-m", "pip", "uninstall", "--yes", *names]
@@ -121,13 +140,20 @@ def uninstall(installer: str, python: Path, names: list[str]) -> list[str]:
 
 def freeze(installer: str, python: Path) -> list[str]:
     """The command that lists what came out, one requirement a line."""
+    if other := foreign(python):
+        return [uv(), "pip", "freeze", "--path", str(other.site)]
     if installer == "uv":
         return [uv(), "pip", "freeze", "--python", str(python)]
     return [str(python), "-m", "pip", "freeze", "--all"]
 
 
 def wheel(installer: str, python: Path, source: str, folder: Path) -> list[str]:
-    """The command that compiles a source tree against what the environment holds (its torch), into a wheel."""
+    """The command that compiles a source tree against what the environment holds (its torch), into a wheel.
+
+    For another system only sources without compiled parts can be built: by this machine's own Python.
+    """
+    if other := foreign(python):
+        installer, python = "uv", other.builder
     if installer == "uv":
         return [uv(), "build", "--wheel", "--no-build-isolation", "--python", str(python), "--out-dir", str(folder), source]
     return [str(python), "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), source]

@@ -6,6 +6,7 @@ target in one process; batches are independent, so that pytest-xdist may put two
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field
@@ -56,13 +57,21 @@ def handed(asked: dict[str, Any]) -> dict[str, str]:
 
 
 def batches(
-    subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts: dict[str, str], asked: dict[str, Any], *, shared: bool = True
+    subject: Subject,
+    inventory: dict[str, Any],
+    cell: Cell | None,
+    opts: dict[str, str],
+    asked: dict[str, Any],
+    *,
+    shared: bool = True,
+    seen: Callable[[str], str] = str,
 ) -> dict[str, list[Question]]:
     """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths), and zoo (the files fetched).
 
-    shared: the target sees this machine's files; else their places stay in the arguments by name, and observe puts the paths there.
+    shared: the target sees this machine's files, spelt as `seen` says; else their places stay in the arguments by name, and observe puts
+    the paths there.
     """
-    places = {name: path for name, path in handed(asked).items() if shared or not path}
+    places = {name: path and seen(path) for name, path in handed(asked).items() if shared or not path}
     places["checkout"] = inventory.get("checkout") or ""
     given = {name for name, value in asked.items() if value and not (name == "zoo" and "reason" in value)}
     found: dict[str, list[Question]] = {name: [] for name in BATCHES}

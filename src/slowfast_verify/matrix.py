@@ -16,6 +16,7 @@ from . import cell as cells
 from . import layout
 from .cell import Cell, When
 from .data import Row, load
+from .emulator import emulator_of
 from .errors import Problem, did_you_mean
 from .expectation import Expectation
 from .knowledge import known
@@ -218,14 +219,19 @@ class Matrix:
         return found
 
     def selection(self) -> list[Cell]:
-        """The default selection, in its order, as far as it belongs to this operating system and processor."""
+        """The default selection, in its order, as far as this machine can run it, natively or under an emulator."""
         rows = load(self.folder / "selection.toml", Selection).chosen
-        return [cell for cell in (self.cell(row.cell) for row in rows) if runs_here(cell)]
+        return [cell for cell in (self.cell(row.cell) for row in rows) if runnable(cell)]
 
 
 def runs_here(cell: Cell) -> bool:
     """Whether this machine's kernel and processor can run the cell natively."""
     return cell.os == cells.this_os() and cell.arch == cells.this_arch()
+
+
+def runnable(cell: Cell) -> bool:
+    """Whether this machine can run the cell at all: natively, or under an emulator (whether installed or not: plan says)."""
+    return runs_here(cell) or emulator_of(cell) is not None
 
 
 @cache

@@ -115,7 +115,7 @@ class _Run:
 
     def go(self) -> None:
         """Start it, feed it, read it to the end, end what is left."""
-        text = program(self.cookie, self.questions, self.parcel)
+        text = program(self.cookie, self.questions, self.parcel, self.target.argv[-1] if self.target.kind == "qemu" else "")
         self.deadline += len(text) / SLOWEST
         group: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x00000200}
         try:

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from . import interpreter, layout, provision, sources
 from .cell import Cell
+from .emulator import emulator_of
 from .errors import NotVerifiable
-from .matrix import Matrix, default, runs_here
+from .matrix import Matrix, default, runnable
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def offered(arguments: list[str]) -> list[Cell]:
     named = any(word.startswith("matrix(") for word in arguments) or any(
         w in ("-k", "--keywords") or w.startswith("--keywords=") for w in arguments
     )
-    return [cell for cell in matrix.cells.values() if runs_here(cell)] if named else matrix.selection()
+    return [cell for cell in matrix.cells.values() if runnable(cell)] if named else matrix.selection()
 
 
 def plan_of(globs: list[str] | None) -> list[Planned]:
@@ -52,12 +53,13 @@ def _planned(cell: Cell, matrix: Matrix) -> Planned:
 
 
 def _obstacle(cell: Cell, matrix: Matrix) -> str | None:
-    if not runs_here(cell):
+    if not runnable(cell):
         return f"needs {cell.os} on {cell.arch}"
+    emulated = emulator_of(cell)
     try:
-        interpreter.find(cell.python)
+        emulated.require() if emulated else interpreter.find(cell.python)
     except NotVerifiable as problem:
-        return problem.what
+        return f"{problem.what}: {problem.next}" if emulated else problem.what
     for address in provision.addresses(cell, matrix):
         if sources.reachable(address):
             return f"source unreachable: {address}"

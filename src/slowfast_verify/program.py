@@ -40,13 +40,17 @@ def runner_text() -> str:
     return "\n\n".join((PROBES / f"{part}.py").read_text(encoding="ascii") for part in PARTS)
 
 
-def program(cookie: str, questions: Iterable[Question], parcel: Parcel | None = None) -> bytes:
-    """The text that the target's Python reads: ASCII, whatever the paths and the probes contain."""
+def program(cookie: str, questions: Iterable[Question], parcel: Parcel | None = None, executable: str = "") -> bytes:
+    """The text that the target's Python reads: ASCII, whatever the paths and the probes contain.
+
+    executable: what starts this Python again, where its own path does not (under qemu-user); children of probes and workers use it.
+    """
     questions = list(questions)
     request = {
         "cookie": cookie,
         "questions": [question.model_dump() for question in questions],
         "probes": {name: probe_text(name) for name in {question.probe for question in questions}},
+        "executable": executable,
         "places": parcel.places if parcel else {},
         "parcel": parcel.packed if parcel else None,
     }

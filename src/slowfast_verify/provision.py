@@ -1,4 +1,4 @@
-"""Builds the environment of a cell, or finds that it already stands. The only caller of installer.py besides fix.py. Runs on the host.
+"""Builds the environment of a cell, or finds that it already stands. Only ground.py and fix.py call installer.py too. Runs on the host.
 
 An environment belongs to the digest of its inputs (stack, subject, workarounds, interpreter, suite data) and counts only once its
 `cell.json` says complete, which is written last: an interrupted one is built again. Two runs never build one cell at a time.
@@ -14,23 +14,26 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from . import fix, installer, interpreter, layout, sources
+from . import fix, ground, installer, layout, sources
+from .action import Edit
 from .atomic import write_text
 from .cell import Cell
+from .emulator import emulator_of, windows_path
 from .ending import run_to_end
 from .errors import Infrastructure, NotVerifiable
 from .fix import Place
+from .foreign import respell
+from .ground import Base, base_of
+from .inputs import inputs_digest
 from .knowledge import Failure, diagnose
 from .matrix import Matrix, runs_here
 from .record import Provisioned
 from .subject import Phase, Revision, actions_of
 
-LAYOUT_VERSION = 1  # raise it when provisioning itself changes what an environment holds
 NOT_COMPILED = r"[/\\](tests?|testing|test_.*|lib2to3)[/\\]"  # a third of all files, and no import of ours comes near them
 Say = Callable[[str], None]
 
@@ -46,29 +49,6 @@ class InstallFailed(Exception):
 def folder_of(cell: Cell) -> Path:
     """Where the cell's environment, checkout and logs lie."""
     return layout.home() / "cells" / cell.id
-
-
-def inputs_digest(cell: Cell, matrix: Matrix, python: Path) -> str:
-    """A digest over everything that decides what comes out, but for what the index offers today."""
-    stack, subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
-    revision = subject.at(cell.revision)
-    later = ("remove", "run")  # these fields came after environments had been built: empty, they make none of them stale
-    dumps = [action.model_dump() for _, action in actions_of(revision, stack.workarounds)]
-    fixes = [{key: value for key, value in dump.items() if value or key not in later} for dump in dumps]
-    inputs = {
-        "layout": LAYOUT_VERSION,
-        "cell": cell.id,
-        "python": [str(python), interpreter.exact_version(python)],
-        "torch": stack.torch.model_dump(),
-        "wheels": (found := stack.wheels_of(cell)) and found.model_dump(exclude={"note", "megabytes", "minutes"}),
-        "pins": [[pin.name, pin.spec] for pin in stack.pin if cell.matches(pin.when)],
-        "source": subject.source.model_dump(exclude={"reason", "homepage"}),
-        "revision": revision.model_dump(include={"commit", "version", "needs"}),
-        "env": subject.env,
-        "phases": [phase.model_dump(exclude={"reason"}) for phase in subject.phase],
-        "fixes": fixes,
-    }
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def addresses(cell: Cell, matrix: Matrix) -> list[str]:
@@ -87,10 +67,10 @@ def standing(cell: Cell, matrix: Matrix) -> Provisioned | None:
     state = folder_of(cell) / "cell.json"
     try:
         found = Provisioned.model_validate_json(state.read_text(encoding="utf-8"))
-        python = interpreter.find(cell.python)
+        base = base_of(cell, fetch=False)
     except (OSError, ValueError, NotVerifiable):
         return None
-    if found.inputs != inputs_digest(cell, matrix, python) or not Path(found.python).exists():
+    if found.inputs != inputs_digest(cell, matrix, base) or not Path(found.python).exists():
         return None
     return found
 
@@ -100,9 +80,9 @@ def provision(cell: Cell, matrix: Matrix, say: Say = print) -> Provisioned:
 
     Raises NotVerifiable (interpreter missing, source unreachable), Infrastructure (index, network, disk) or InstallFailed.
     """
-    if not runs_here(cell):
+    if not runs_here(cell) and not emulator_of(cell):
         raise NotVerifiable(f"{cell.id} needs another system", cause="no runner for it here", next="run it on such a machine")
-    python = interpreter.find(cell.python)
+    base = base_of(cell)
     folder = folder_of(cell)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -111,7 +91,7 @@ def provision(cell: Cell, matrix: Matrix, say: Say = print) -> Provisioned:
             if found:
                 say(f"environment stands ({found.created}), nothing to install")
                 return found.model_copy(update={"reused": True})
-            return _Builder(cell, matrix, python, folder, say).build()
+            return _Builder(cell, matrix, base, folder, say).build()
     except Timeout:
         raise Infrastructure(f"another run has been building {cell.id} for an hour", where=str(folder / "lock")) from None
     except OSError as error:
@@ -127,14 +107,14 @@ def _disk_full(detail: str) -> Infrastructure:
 class _Builder:
     """One build of one cell, step by step; each step's output is kept in logs/."""
 
-    def __init__(self, cell: Cell, matrix: Matrix, python: Path, folder: Path, say: Say) -> None:
-        self.cell, self.matrix, self.python, self.folder, self.say = cell, matrix, python, folder, say
+    def __init__(self, cell: Cell, matrix: Matrix, base: Base, folder: Path, say: Say) -> None:
+        self.cell, self.matrix, self.base, self.folder, self.say = cell, matrix, base, folder, say
         self.stack, self.subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
-        self.digest = inputs_digest(cell, matrix, python)
+        self.digest = inputs_digest(cell, matrix, base)
         self.wheels = self.stack.wheels_of(cell)
         assert self.wheels  # the matrix refuses a cell without
         self.revision: Revision = self.subject.at(cell.revision)
-        self.actions = actions_of(self.revision, self.stack.workarounds)
+        self.actions = [row for row in actions_of(self.revision, self.stack.workarounds) if cell.matches(row[1].when)]
         self.logs = folder / "logs"
         self.number = 0
         self.addresses: dict[str, str] = {}
@@ -143,32 +123,37 @@ class _Builder:
     def build(self) -> Provisioned:
         self._room()
         sources.require_reachable(addresses(self.cell, self.matrix))
-        for name in ("env", "src", "logs", "links"):
+        for name in ("env", "src", "logs", "links", "build", "beside", "prefix"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "cell.json").unlink(missing_ok=True)
         self.logs.mkdir(parents=True)
         begun = time.monotonic()
         env = self.folder / "env"
-        for argv in installer.make(self.cell.installer, self.python, env):
-            self._run("make the environment", argv)
-        inside = env / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        inside = ground.lay(self.cell, self.base, self.folder, self._run)
         checkout = self.folder / "src" / self.cell.subject if self.subject.source.git else None
-        self.place = Place(self.cell.installer, inside, env, _site(inside), checkout, self.folder, self._constraints())
+        self.place = Place(self.cell.installer, inside, env, ground.site_of(inside), checkout, self.folder, self._constraints())
         self.place.variables.update(self.subject.env)
         for phase in self.subject.phase:
             if self.cell.matches(phase.when) and (not phase.checkout or checkout):
                 self._phase(phase)
         for identifier, action in self.actions:
-            if not action.edit and self.cell.matches(action.when):
+            if not action.edit:
                 fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
         variables = {key: self.place.fill(value) for key, value in self.place.variables.items()}
-        self._run(
-            "compile bytecode", [str(inside), "-m", "compileall", "-q", "-j", "0", "-x", NOT_COMPILED, str(self.place.site)], may_fail=True
-        )
+        if self.base.runner == "wine":
+            self.place.variables = {key: ";".join(map(windows_path, value.split(os.pathsep))) for key, value in variables.items()}
+            variables = self.place.variables
+            if checkout:
+                respell(self.place.site, checkout)
+        compiler = ground.compiler_of(self.base, self.cell, inside)
+        if compiler:
+            argv = [str(compiler), "-m", "compileall", "-q", "-j", "0", "-x", NOT_COMPILED, str(self.place.site)]
+            self._run("compile bytecode", argv, may_fail=True)
         lock = self._lock()
         found = Provisioned(
-            cell=self.cell.id, inputs=self.digest, python=str(inside), env=str(env), checkout=str(checkout) if checkout else None,
-            variables=variables, opts=self.place.opts, workarounds=list(dict.fromkeys(name for name, _ in self.actions)), lock=lock,
+            cell=self.cell.id, inputs=self.digest, runner=self.base.runner, python=str(inside), env=str(env),
+            checkout=str(checkout) if checkout else None, variables=variables, opts=self.place.opts,
+            workarounds=list(dict.fromkeys(name for name, _ in self.actions)), lock=lock,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds=round(time.monotonic() - begun, 1),
             step_seconds=self.seconds,
         )  # fmt: skip
@@ -190,6 +175,8 @@ class _Builder:
             trio["torchaudio"] = torch.torchaudio + (wheels.local if wheels.local else "")
         lines = [f"{name}=={version}{wheels.also if name == 'torch' else ''}" for name, version in trio.items()]
         lines += [f"{pin.name}{pin.spec}" for pin in self.stack.pin if self.cell.matches(pin.when)]
+        emulated = emulator_of(self.cell)
+        lines += [f"{pin.name}{pin.spec}" for pin in emulated.pin] if emulated else []
         path = self.folder / "constraints.txt"
         write_text(path, "\n".join(lines) + "\n")
         return path
@@ -199,7 +186,7 @@ class _Builder:
             assert self.place.checkout and self.subject.source.git and self.revision.commit
             self._checkout(self.subject.source.git, self.revision.commit, self.place.checkout, self.subject.source.sparse)
             for identifier, action in self.actions:
-                if action.edit and self.cell.matches(action.when):
+                if action.edit:
                     self.say(f"  {phase.name}: edit for {identifier}")
                     fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
         if phase.trio:
@@ -207,7 +194,7 @@ class _Builder:
         elif phase.install:
             self._install(phase.name, phase.install)
         if phase.build:
-            self._build(phase.name, phase.build)
+            self._build(phase)
         if phase.editable:
             self._install(phase.name, ["--no-deps", "--editable", str(self.place.checkout)])
             self.addresses[str(self.place.checkout)] = f"git+{self.subject.source.git}@{self.revision.commit}"
@@ -230,19 +217,24 @@ class _Builder:
         for argv in sources.checkout_commands(address, commit, folder, sparse):
             self._run("check out", argv)
 
-    def _build(self, label: str, source: str) -> None:
-        """Compile a source against this torch. The wheel is kept per source, torch and Python: installers' own caches know no torch."""
+    def _build(self, phase: Phase) -> None:
+        """Compile a source against this torch. The wheel is kept per source, torch and Python: installers' own caches know no torch.
+
+        Under an emulator nothing is compiled: the edits that the data names leave the compiled parts out.
+        """
+        assert phase.build
+        label, source = phase.name, phase.build
         address, _, commit = source.removeprefix("git+").rpartition("@")
-        build = subprocess.run(
-            [str(self.place.python), "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True, check=False
-        ).stdout.strip()
-        key = hashlib.sha256(f"{source} {build} {interpreter.exact_version(self.python)}".encode()).hexdigest()[:16]
+        pure = phase.without_compiler if self.base.runner != "native" else []
+        key = hashlib.sha256(f"{source} {self._made_against(pure)}".encode()).hexdigest()[:16]
         kept = layout.home() / "wheels" / key
         with FileLock(_made(layout.home() / "wheels") / f"{key}.lock"):
             if not list(kept.glob("*.whl")):
                 fresh = self.folder / "src" / f"{label}-wheel"
                 tree = self.folder / "src" / label
                 self._checkout(address, commit, tree, [])
+                for edit in pure:
+                    fix.replace_in(tree, edit)
                 self._run(f"{label} (compile)", installer.wheel(self.cell.installer, self.place.python, str(tree), fresh))
                 shutil.rmtree(tree, ignore_errors=True)
                 kept.parent.mkdir(parents=True, exist_ok=True)
@@ -251,6 +243,13 @@ class _Builder:
         (wheel,) = kept.glob("*.whl")
         self._install(label, ["--no-deps", str(wheel)])
         self.addresses[str(wheel)] = source
+
+    def _made_against(self, pure: list[Edit]) -> str:
+        """What a wheel depends on beside its source: this torch and this Python, or only the edits that leave all compiled parts out."""
+        if pure:
+            return json.dumps([edit.model_dump() for edit in pure])
+        argv = [str(self.place.python), "-c", "import torch; print(torch.__version__)"]
+        return f"{subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()} {self.base.exact}"
 
     def _lock(self) -> list[str]:
         listing = subprocess.run(
@@ -291,12 +290,6 @@ class _Builder:
         last = next((line.strip() for line in reversed(text.splitlines()) if "error" in line.lower()), f"exit status {status}")
         tail = "\n".join(text.splitlines()[-40:])
         return InstallFailed("resolve" if conflict else "install", label, last[:500], known, log, tail)
-
-
-@cache
-def _site(python: Path) -> Path:
-    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    return Path(subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.strip())
 
 
 def _made(folder: Path) -> Path:

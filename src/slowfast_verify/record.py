@@ -37,6 +37,7 @@ class Provisioned(Frozen):
 
     cell: str
     inputs: str
+    runner: str = "native"  # or the kind of emulator (matrices/emulators.toml)
     python: str
     env: str
     checkout: str | None
@@ -93,6 +94,7 @@ class Record(Frozen):
     target: dict[str, Any]
     installation: Installation | None = None
     checks: list[CheckResult]
+    predictions: dict[str, list[tuple[str, float]]] | None = None  # {clip: [(label, probability) of each window]}
     seconds: float = 0.0
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -121,6 +123,11 @@ class Record(Frozen):
         bad = [check for check in self.checks if check.outcome in ("failed", "passed unexpectedly", "infrastructure", "failed as expected")]
         unexpected = [check for check in bad if check.outcome != "failed as expected"] or bad
         return min(unexpected, key=lambda check: RUNGS.index(check.rung)) if unexpected else None
+
+
+def name_of(cell: str, runner: str) -> str:
+    """What a record of the cell is called: one that ran under an emulator never takes the place of a native one."""
+    return cell if runner == "native" else f"{cell}+{runner}"
 
 
 def worst(outcomes: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from . import layout
-from .action import Action
+from .action import Action, Edit
 from .cell import When
 from .data import Row, load
 from .errors import Problem, did_you_mean
@@ -100,11 +100,13 @@ class Phase(Row):
     """A step of the installation, in order. `checkout` puts the sources there; `do` are actions; a workaround may take its place.
 
     build names a source that is compiled against the torch of the cell: the wheel is kept and reused for the same torch and Python.
+    without_compiler are edits of that source which leave its compiled parts out, for a system whose compiler is not there.
     """
 
     name: str
     install: list[str] = []
     build: str | None = None
+    without_compiler: list[Edit] = []
     checkout: bool = False
     editable: bool = False
     trio: bool = False

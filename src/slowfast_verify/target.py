@@ -1,6 +1,7 @@
 """Where code runs: an argv that starts a Python. Runs on the host; imports the standard library and errors.
 
-`venv`, `conda`, `docker`, `ssh` and `wsl` differ only in what stands before the interpreter, so each is one line in `PREFIX`.
+`venv`, `conda`, `docker`, `ssh` and `wsl` differ only in what stands before the interpreter, so each is one line in `PREFIX`. `wine` and
+`qemu` need variables and paths of their own (emulator.py).
 """
 
 from __future__ import annotations
@@ -37,13 +38,26 @@ class Target:
 
     @property
     def local(self) -> bool:
-        """Whether the process is a child of this one on this machine's own kernel and file system."""
-        return self.kind in ("python", "venv")
+        """Whether the process is a child of this one on this machine's own kernel and file system, and so takes its variables."""
+        return self.kind in ("python", "venv", "wine", "qemu")
 
     @property
     def shares_files(self) -> bool | None:
         """Whether the process sees this machine's files under the same paths; None: only looking there tells."""
         return None if self.kind == "argv" else self.kind not in ("docker", "ssh", "wsl")
+
+    def seen(self, path: str) -> str:
+        """A path of this machine as the target's programs spell it."""
+        from .emulator import windows_path
+
+        return windows_path(path) if self.kind == "wine" else path
+
+    @property
+    def runner(self) -> str:
+        """How its code runs, for every report: `native`, or the emulator and its version."""
+        from .emulator import label
+
+        return label(self.kind) if self.kind in ("wine", "qemu") else "native"  # type: ignore[arg-type]
 
     @property
     def name(self) -> str:
@@ -72,6 +86,21 @@ def of_python(python: str | Path, *, kind: str = "venv") -> Target:
     return Target(argv=(str(python),), kind=kind)
 
 
+def under_wine(python: Path, prefix: Path | None = None) -> Target:
+    """A Windows interpreter on this machine, started through Wine. prefix: a Wine prefix of its own; none: the person's."""
+    from .emulator import all_emulators, wine_variables
+
+    env = wine_variables(prefix) if prefix else all_emulators()["wine"].variables()
+    return Target(argv=("wine", str(python)), kind="wine", env=env, slowness=all_emulators()["wine"].slowness)
+
+
+def under_qemu(root: Path) -> Target:
+    """The Python of an aarch64 system that lies unpacked in a folder, started through qemu-user."""
+    from .emulator import all_emulators, qemu_python
+
+    return Target(argv=(str(qemu_python(root)),), kind="qemu", slowness=all_emulators()["qemu"].slowness)
+
+
 def of_prefix(prefix: Path) -> Path | None:
     """The interpreter of an environment's folder, or None."""
     for candidate in (prefix / "bin" / "python", prefix / "bin" / "python3", prefix / "Scripts" / "python.exe", prefix / "python.exe"):
@@ -84,7 +113,8 @@ def parse(text: str) -> Target:
     """What a person writes after --target.
 
     A path of an interpreter or of an environment's folder, a command on PATH, `conda:NAME`, `conda-prefix:DIR`, `docker:CONTAINER`,
-    `ssh:HOST`, `wsl:NAME`, or `argv:COMMAND LINE` for anything else that starts a Python.
+    `ssh:HOST`, `wsl:NAME`, `wine:PATH` of a python.exe or its folder, `qemu:ROOT` of an unpacked aarch64 system, or `argv:COMMAND LINE` for
+    anything else that starts a Python.
     """
     kind, colon, rest = text.partition(":")
     if colon and kind == "argv":
@@ -92,6 +122,8 @@ def parse(text: str) -> Target:
         if not argv:
             raise Problem("argv: needs a command line", where=f"--target {text}", next="--target 'argv:docker exec -i NAME python3'")
         return Target(argv=argv, kind="argv")
+    if colon and kind in ("wine", "qemu"):
+        return _emulated(kind, rest, text)
     if colon and kind in PREFIX:
         if not rest:
             raise Problem(f"{kind}: needs a name", where=f"--target {text}", next=f"--target {kind}:NAME")
@@ -122,6 +154,25 @@ def parse(text: str) -> Target:
         next=f"name an interpreter, an environment's folder or one of {', '.join(f'{k}:NAME' for k in PREFIX)}; "
         f"this Python is {sys.executable}",
     )
+
+
+def _emulated(kind: str, rest: str, text: str) -> Target:
+    from .emulator import all_emulators
+
+    all_emulators()[kind].require()
+    path = Path(rest).expanduser().absolute()
+    if kind == "wine":
+        python = of_prefix(path) if path.is_dir() else path
+        if python is not None and python.is_file():
+            prefix = os.environ.get("WINEPREFIX")
+            return under_wine(python, Path(prefix) if prefix else None)
+    elif path.is_dir() and list(path.glob("usr/bin/python3*")):
+        return under_qemu(path)
+    raise Problem(
+        "there is no such target", where=f"--target {text}",
+        cause="wine: takes a python.exe or its folder; qemu: takes the root of an unpacked aarch64 system with usr/bin/python3",
+        next=f"--target {kind}:{'DIR/python.exe' if kind == 'wine' else 'ROOT'}",
+    )  # fmt: skip
 
 
 def label(target: Target) -> str:

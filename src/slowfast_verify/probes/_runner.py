@@ -3,7 +3,7 @@
 
 Runs IN THE TARGET, Python 3.6 to today, ASCII only (it travels through shells, pipes and foreign code pages). The host joins
 _protocol.py, _processes.py, _supervisor.py and this file into one program (program.py), and puts in front what sets HERE and
-REQUEST: {cookie, questions: [{id, probe, args, seconds, memory_mb}], probes: {name: text}, places: {name: path}, parcel: {roots, zip}}.
+REQUEST: {cookie, executable, questions: [{id, probe, args, seconds, memory_mb}], probes: {name: text}, places: {name: path}, parcel: {roots, zip}}.
 
 Where fork exists, this process supervises and a forked worker answers. Where it does not (Windows) the worker runs here with a
 watchdog thread, and the host sends the rest again.
@@ -77,6 +77,8 @@ def placed(value, places):
 def main(request):
     if sys.version_info < (3, 6):
         sys.exit("this is Python %s; probes need 3.6 or newer" % sys.version.split()[0])
+    if request["executable"]:
+        sys.executable = request["executable"]  # before multiprocessing reads it
     host = Channel(os.dup(1), request["cookie"])
     request["host_fd"] = host.fd
     os.dup2(2, 1)  # what C code prints to fd 1 goes with the noise

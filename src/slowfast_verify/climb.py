@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import layout, provision
+from . import image, layout, provision
 from . import record as records
 from . import target as targets
 from .cell import Cell
@@ -22,22 +22,30 @@ from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure,
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .provenance import run_id, suite_revision
-from .record import CheckResult, FailureDetail, Record
+from .record import CheckResult, FailureDetail, Provisioned, Record
 
 NOTHING_VERIFIED = 4
 PYTEST_USAGE = 4
 STEP_SECONDS = 5.0
 
 
-def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
-    """Provision the cell and verify it; returns its record (written to `folder`) and the exit code."""
+def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
+          base: str = "") -> tuple[Record, int]:  # fmt: skip
+    """Provision the cell and verify it; returns its record (written to `folder`) and the exit code.
+
+    container: as an image, made from `base` (empty: the one that matrices/containers.toml names).
+    """
     wheels = matrix.stack_of(cell).wheels_of(cell)
     print(
         f"{cell.id}: about {wheels.megabytes if wheels else 0} MB and {wheels.minutes if wheels else 0:g} minutes if nothing stands yet",
         flush=True,
     )
+    made: Path | None = None
     try:
-        provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
+        if container:
+            made = image.build(cell, matrix, base, say=lambda text: print(text, flush=True))
+        else:
+            provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
     except NotVerifiable as problem:
         print(str(problem), flush=True)
         return _unbuilt(cell, "install", "not verified", folder, reason=problem.what, detail=problem.where), NOTHING_VERIFIED
@@ -47,13 +55,13 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
     except provision.InstallFailed as failed:
         print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
         return _install_failed(cell, matrix, failed, folder)
-    return verify_cell(cell, folder, jobs=jobs, extra=extra)
+    return verify_cell(cell, folder, jobs=jobs, extra=(*extra, *(("--standing", str(made)) if made else ())), made=made)
 
 
-def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
-    """Put the suites to a cell that stands; returns its record and the exit code."""
-    log = provision.folder_of(cell) / "logs" / "verify.log"
-    standing = provision.standing(cell, default())
+def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), made: Path | None = None) -> tuple[Record, int]:
+    """Put the suites to a cell that stands; returns its record and the exit code. made: the file of what is no environment of the cache."""
+    log = (made.parent if made else provision.folder_of(cell)) / "logs" / "verify.log"
+    standing = Provisioned.model_validate_json(made.read_text(encoding="utf-8")) if made else provision.standing(cell, default())
     before = folder / f"{records.name_of(cell.id, standing.runner if standing else 'native')}.json"
     old = before.stat().st_mtime_ns if before.exists() else 0
     code = run_suites(["--cell", cell.id, "--record", str(folder), *extra], jobs, log)
@@ -66,7 +74,7 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
 
 def verify_target(name: str, subject: str, config: str | None, checkpoint: str | None, jobs: int) -> tuple[Record, int]:
     """Put the suites to the target that `name` means; returns the record and the exit code. Raises Problem for a target that is none."""
-    targets.parse(name)
+    targets.parse(name)  # a name that is none is told before anything starts
     folder = layout.reports() / "records"
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         log = Path(scratch) / "verify.log"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -36,21 +37,18 @@ MADE_HERE = "debootstrap:"  # as the name of a base image: made on this machine,
 def client() -> DockerClient:
     """A client of the engine that runs here. Raises NotVerifiable with the reason where none does and none is to be started."""
     try:
-        import docker
+        import docker  # here and not on top: only what runs in containers needs it
     except ImportError:
         raise NotVerifiable("no container engine: the package `docker` is not installed", next="pip install docker") from None
     told = []
     for address in _addresses():
-        try:
-            found = docker.DockerClient(base_url=address, timeout=600)
-            found.ping()
-        except (docker.errors.DockerException, OSError) as error:
-            told.append(f"{address}: {plain(error)}")
+        if said := _refusal(address):
+            told.append(f"{address}: {said}")
             continue
         if address == f"unix://{folder() / 'docker.sock'}":
             _join()  # a parent of this process started it: it must not end before we do
         os.environ["DOCKER_HOST"] = address  # the `docker` command of this process's children asks the same engine
-        return found
+        return docker.DockerClient(base_url=address, timeout=600)
     if os.environ.get(START_VARIABLE) == "start":
         address = start()
         os.environ["DOCKER_HOST"] = address
@@ -96,7 +94,7 @@ def start() -> str:
     address = f"unix://{place / 'docker.sock'}"
     with FileLock(place / "lock", timeout=START_SECONDS * 2):
         _join()
-        if not _answers(address):
+        if _refusal(address):
             _launch(place, address)
     return address
 
@@ -110,7 +108,7 @@ def _launch(place: Path, address: str) -> None:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and process.poll() is None:
-        if _answers(address):
+        if not _refusal(address):
             return
         time.sleep(0.1)
     if process.poll() is None:
@@ -124,13 +122,24 @@ def _launch(place: Path, address: str) -> None:
     )  # fmt: skip
 
 
-def _answers(address: str) -> bool:
+def _refusal(address: str) -> str:
+    """What is said where no engine answers; empty where one does."""
     import docker
 
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as door:  # the SDK leaves one open that leads nowhere
+            door.settimeout(10)
+            try:
+                door.connect(address.removeprefix("unix://"))
+            except OSError as error:
+                return error.strerror or str(error)
+    asked = docker.APIClient(base_url=address, version="1.40", timeout=10)  # with a version it asks nothing before `ping`
     try:
-        return bool(docker.DockerClient(base_url=address, timeout=5).ping())
-    except (docker.errors.DockerException, OSError):
-        return False
+        return "" if asked.ping() else "it does not answer a ping"
+    except (docker.errors.DockerException, OSError) as error:
+        return plain(error)
+    finally:
+        asked.close()
 
 
 def _join() -> None:

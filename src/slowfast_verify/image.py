@@ -150,7 +150,7 @@ def run_build(client: object, context: Path, arguments: dict[str, str], log: Pat
     image, text, begun, step = "", "", time.monotonic(), ""
     with log.open("w", encoding="utf-8") as stream:
         for event in client.api.build(path=str(context), buildargs={**arguments, **proxies}, rm=True, forcerm=True, decode=True):  # type: ignore[attr-defined]
-            said = str(event.get("stream") or event.get("error") or "")
+            said = re.sub(r"\x1b\[[0-9;]*m", "", str(event.get("stream") or event.get("error") or ""))
             stream.write(said)
             stream.flush()
             text = (text + said)[-400_000:]

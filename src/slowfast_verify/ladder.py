@@ -17,12 +17,15 @@ from .data import Row, load
 from .question import Question
 from .subject import Subject
 
-Batch = Literal["environment", "imports", "demo"]
-BATCHES: tuple[Batch, ...] = ("environment", "imports", "demo")
+Batch = Literal["environment", "imports", "distributed", "demo"]
+BATCHES: tuple[Batch, ...] = ("environment", "demo", "imports", "distributed")  # side by side they are begun in this order
 
 
 class AskedOfAll(Row):
-    """A question for every subject (or for those of `subjects`); args may contain {fixtures}, {checkout}, {config}."""
+    """A question for every subject (or for those of `subjects`); args may contain {fixtures}, {checkout}, {config}.
+
+    alone_under: kinds of targets in which it has a process of its own (batch distributed), because what others imported disturbs it.
+    """
 
     id: str
     probe: str
@@ -32,6 +35,7 @@ class AskedOfAll(Row):
     memory_mb: int = 6144
     subjects: list[str] = []
     when: When = Field(default_factory=dict)
+    alone_under: list[str] = []
 
 
 class Questions(Row):
@@ -57,8 +61,15 @@ def handed(asked: dict[str, Any]) -> dict[str, str]:
 
 
 def batches(
-    subject: Subject, inventory: dict[str, Any], cell: Cell | None, opts: dict[str, str], asked: dict[str, Any], *, shared: bool = True,
+    subject: Subject,
+    inventory: dict[str, Any],
+    cell: Cell | None,
+    opts: dict[str, str],
+    asked: dict[str, Any],
+    *,
+    shared: bool = True,
     seen: Callable[[str], str] = str,
+    kind: str = "",
 ) -> dict[str, list[Question]]:
     """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths), and zoo (the files fetched).
 
@@ -80,7 +91,9 @@ def batches(
     for row in load(layout.matrices() / "questions.toml", Questions).question:
         if (not row.subjects or subject.name in row.subjects) and (cell is None or cell.matches(row.when)):
             args = filled(row.args, places, opts)
-            found[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb))
+            found["distributed" if kind in row.alone_under else row.batch].append(
+                Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb)
+            )
     for name, command in subject.command.items():
         if not given.issuperset(command.given):
             continue

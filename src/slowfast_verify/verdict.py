@@ -124,7 +124,7 @@ class Verdicts:
         """{batch: questions}."""
         opts = self.provisioned.opts if self.provisioned else {}
         return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked, shared=self.target.shares_files is True,
-                              seen=self.target.seen)  # fmt: skip
+                              seen=self.target.seen, kind=self.target.kind)  # fmt: skip
 
     def ask(self, question: str) -> Observation:
         """What became of a question; its whole batch is put to the target the first time that anybody asks."""
@@ -153,7 +153,7 @@ class Verdicts:
 
         A thread that fails leaves its batch to the check that asks for it, which then tells why.
         """
-        waiting = [batch for batch in ("environment", "demo", "imports") if self.batches[batch]]
+        waiting = [batch for batch in ladder.BATCHES if self.batches[batch]]
         lock = threading.Lock()
 
         def work() -> None:

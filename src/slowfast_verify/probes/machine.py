@@ -55,7 +55,7 @@ def room(what, path):
 
 
 def shared_memory():
-    if not os.path.isdir("/dev/shm"):
+    if not hasattr(os, "statvfs") or not os.path.isdir("/dev/shm"):  # a Windows program under Wine sees the folder and cannot ask
         return None
     size = os.statvfs("/dev/shm")
     return {

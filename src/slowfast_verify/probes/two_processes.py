@@ -1,7 +1,8 @@
 """Two processes meet over torch.distributed and compute together: the collectives, a DDP step, and the subject's own helpers.
 
 This process is rank 0. Rank 1 is a child that starts while torch is imported here; it gets its functions as marshalled code (this text is
-no file, so it cannot be imported), its orders as lines on its standard input, and it leaves when that closes: no child outlives its parent.
+no file, so it cannot be imported), its orders as lines over a socket, and it leaves when that closes: no child outlives its parent. Not over
+standard input: a thread that waits there keeps every other use of that handle waiting on Windows, and gloo's start is one.
 """
 
 import json
@@ -15,7 +16,6 @@ import tempfile
 import threading
 import time
 
-MARK = "@@pair@@"
 CHILD = """import marshal, sys, types
 space = {"__name__": "rank1", "__builtins__": __builtins__}
 with open(sys.argv[1], "rb") as handle:
@@ -125,14 +125,17 @@ def follow():
     import json
     import os
     import queue
+    import socket
     import sys
     import threading
 
+    line = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
     orders = queue.Queue()
 
     def listen():
-        for line in sys.stdin:
-            orders.put(json.loads(line))
+        with line.makefile("r", encoding="ascii") as stream:
+            for text in stream:
+                orders.put(json.loads(text))
         os._exit(0)  # at once: a collective that waits for a dead parent never returns
 
     threading.Thread(target=listen, daemon=True).start()
@@ -141,8 +144,7 @@ def follow():
 
     answer = {"hello": torch.__version__}
     while True:
-        sys.stdout.write("\n@@pair@@" + json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        line.sendall((json.dumps(answer) + "\n").encode("ascii"))
         answer = meet(torch, dist, 1, orders.get())
 
 
@@ -159,30 +161,49 @@ class Peer(object):
         ):
             with open(os.path.join(folder, name), "wb") as handle:
                 handle.write(data)
+        self.server = socket.socket()
+        self.server.bind(("127.0.0.1", 0))
+        self.server.listen(1)
+        self.server.settimeout(0.2)
+        self.line, self.answers = None, queue.Queue()
+        port = str(self.server.getsockname()[1])
         self.process = subprocess.Popen(
-            list(argv) + ["-B", "-u", os.path.join(folder, "rank1.py"), os.path.join(folder, "rank1.code")],
+            list(argv) + ["-B", "-u", os.path.join(folder, "rank1.py"), os.path.join(folder, "rank1.code"), port],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self.answers = queue.Queue()
-        thread = threading.Thread(target=self.listen)
-        thread.daemon = True
-        thread.start()
+        for work in (self.listen, self.pass_on):
+            thread = threading.Thread(target=work)
+            thread.daemon = True
+            thread.start()
+
+    def pass_on(self):
+        """What the second process prints goes with the noise."""
+        for line in self.process.stdout:
+            sys.stderr.write(line.decode("utf-8", "replace"))
 
     def listen(self):
-        for line in self.process.stdout:
-            text = line.decode("utf-8", "replace")
-            if MARK in text:
-                self.answers.put(json.loads(text.partition(MARK)[2]))
-            else:
-                sys.stderr.write(text)
+        while self.line is None and self.process.poll() is None:
+            try:
+                self.line = self.server.accept()[0]
+            except socket.timeout:
+                continue
+            except (OSError, IOError):
+                break
+        try:
+            if self.line is not None:
+                self.line.settimeout(None)
+                with self.line.makefile("r", encoding="ascii") as stream:
+                    for text in stream:
+                        self.answers.put(json.loads(text))
+        except (OSError, IOError, ValueError):
+            pass  # it died in the middle of a word
         self.answers.put({"error": "the second process left with exit status %s" % self.process.wait()})
 
     def tell(self, order):
         try:
-            self.process.stdin.write((json.dumps(order) + "\n").encode("ascii"))
-            self.process.stdin.flush()
-        except (OSError, IOError, ValueError):
+            self.line.sendall((json.dumps(order) + "\n").encode("ascii"))
+        except (OSError, IOError, AttributeError):
             pass  # it is gone: its answer says so
 
     def hear(self, seconds):
@@ -192,9 +213,10 @@ class Peer(object):
             return {"error": "the second process gave no answer within %g s" % seconds}
 
     def end(self):
+        self.server.close()
         try:
-            self.process.stdin.close()
-        except (OSError, IOError):
+            self.line.shutdown(socket.SHUT_RDWR)
+        except (OSError, IOError, AttributeError):
             pass
         begun = time.time()
         while self.process.poll() is None and time.time() - begun < 3:

@@ -22,6 +22,7 @@ from .data import Row, load
 from .errors import Infrastructure, NotVerifiable
 
 FETCH_SECONDS = 900.0
+NEEDED = ("lib/ld-linux-aarch64.so.1", "lib/aarch64-linux-gnu/libc.so.6", "usr/bin/python{python}")
 
 
 class Debian(Row):
@@ -110,6 +111,30 @@ def place(source: Path, env: Path) -> None:
     shutil.copytree(source, env, symlinks=True, copy_function=linked)
 
 
+def restore(env: Path) -> None:
+    """Put back what an environment has lost of its system, which is no part of what is under test; raises as `check` does."""
+    try:
+        check(env)
+    except Infrastructure:
+        source = root_of(system().debian.python)
+        for name in NEEDED:
+            part = env / name.format(python=system().debian.python)
+            whole = source / part.relative_to(env)
+            if whole.exists() and not (part.exists() and part.stat().st_size):
+                part.unlink(missing_ok=True)
+                shutil.copy2(whole, part)  # what a link leads to: the link's own target may be what was lost
+        check(env)
+
+
+def check(root: Path) -> None:
+    """Raise Infrastructure where an unpacked system has lost what nothing starts without: that is no fault of what is installed in it."""
+    needed = [name.format(python=system().debian.python) for name in NEEDED]
+    lost = [name for name in needed if not (root / name).exists() or not (root / name).stat().st_size]
+    if lost:
+        raise Infrastructure("the aarch64 system is damaged", where=f"{root}: {', '.join(lost)} is missing or empty",
+                             cause="the disk was full, or somebody cleaned up", next=f"rm -r {root.parent}, and run again")  # fmt: skip
+
+
 def require() -> None:
     """Raise NotVerifiable where something is missing that the unpacking needs, with the line that installs it."""
     lost = [name for name in ("apt-get", "dpkg-deb") if not shutil.which(name)]
@@ -187,9 +212,7 @@ def unpack(packages: list[Path], root: Path) -> None:
         done = subprocess.run(["dpkg-deb", "-x", str(package), str(root)], capture_output=True, text=True, timeout=120, check=False)
         if done.returncode:
             raise Infrastructure(f"{package.name} cannot be unpacked", where=str(root), cause=done.stderr.strip()[-300:])
-    loader = root / "lib" / "ld-linux-aarch64.so.1"
-    if not loader.exists():
-        raise Infrastructure("the aarch64 system has no loader", where=str(loader), cause="libc6 was not among its packages")
+    check(root)
 
 
 def _exact(packages: list[Path], version: str) -> str:

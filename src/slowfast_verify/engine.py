@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 START_VARIABLE = "SLOWFAST_VERIFY_ENGINE"
 START_SECONDS = 60.0
 BASE_SECONDS = 900.0
+_launched: list[subprocess.Popen[bytes]] = []  # ours to bury when they have ended
 DEBIAN_PACKAGES = "python3,python3-venv,ca-certificates"
 MADE_HERE = "debootstrap:"  # as the name of a base image: made on this machine, pulled from nowhere
 
@@ -109,6 +110,7 @@ def _launch(place: Path, address: str) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         if not _refusal(address):
+            _launched.append(process)
             return
         time.sleep(0.1)
     if process.poll() is None:
@@ -176,6 +178,8 @@ def stop() -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and Path(f"/proc/{process}").exists() and not _is_zombie(process):
         time.sleep(0.1)
+    for started in _launched:
+        started.poll()
 
 
 def _is_zombie(process: int) -> bool:

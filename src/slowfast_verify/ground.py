@@ -120,7 +120,7 @@ def compiler_of(base: Base, cell: Cell, inside: Path) -> Path | None:
 
 
 def target_of(provisioned: Provisioned) -> Target:
-    """The target that is an environment which stands. A damaged Wine prefix is laid again: it is no part of what is under test."""
+    """The target that is an environment which stands. A damaged Wine prefix or aarch64 system is mended: neither is under test."""
     if provisioned.runner == "wine":
         emulator.all_emulators()["wine"].require()
         prefix = Path(provisioned.env).parent / "prefix"
@@ -129,6 +129,7 @@ def target_of(provisioned: Provisioned) -> Target:
         return targets.under_wine(Path(provisioned.python), prefix)
     if provisioned.runner == "qemu":
         emulator.all_emulators()["qemu"].require()
+        aarch64.restore(Path(provisioned.env))
         return targets.under_qemu(Path(provisioned.env))
     if provisioned.runner == "docker":
         return container.of_cell(provisioned.env, provisioned.python)

@@ -71,7 +71,8 @@ def test_shared_memory_is_large_enough_for_workers(stood: Target) -> None:
 def test_variables_reach_the_container(stood: Target) -> None:
     """A variable of a target arrives in the container's process."""
     target = stood.with_env({"SAID": "a b"})
-    said = subprocess.run(target.command("-c", "import os; print(os.environ['SAID'])"), capture_output=True, text=True, timeout=60, check=True)
+    argv = target.command("-c", "import os; print(os.environ['SAID'])")
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
     assert said.stdout == "a b\n"
 
 
@@ -87,7 +88,8 @@ def test_the_container_goes_with_the_run(base: str) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_what_a_killed_run_leaves_is_swept(base: str) -> None:
     """A run that is killed leaves its container; the next run takes that away and no other."""
-    process = subprocess.Popen([sys.executable, "-c", STARTS.format(after="import time; time.sleep(600)"), base], stdout=subprocess.PIPE, text=True)
+    argv = [sys.executable, "-c", STARTS.format(after="import time; time.sleep(600)"), base]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     started = process.stdout.readline().strip()
     assert started in [found.short_id for found in ours()]

@@ -97,7 +97,8 @@ def home() -> Iterator[Path]:
 def test_the_last_one_who_uses_it_ends_it(home: Path) -> None:
     """An engine that we started serves a second process, outlives the first one's end, and is ended by the last."""
     env = {**os.environ, "SLOWFAST_VERIFY_HOME": str(home), "DOCKER_HOST": f"unix://{home}/engine/docker.sock"}
-    first = subprocess.Popen([sys.executable, "-c", USES.format(after="input()")], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    argv = [sys.executable, "-c", USES.format(after="input()")]
+    first = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert first.stdout
     assert first.stdin
     started = first.stdout.readline().strip()

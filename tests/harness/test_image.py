@@ -56,7 +56,8 @@ def test_pips_configuration_travels_as_far_as_it_holds(tmp_path: Path, monkeypat
     bundle.write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
     settings = {
         "index-url": "https://me:word@index.example/simple", "extra-index-url": "file:///srv/simple https://more.example/simple",
-        "find-links": "/srv/wheels ./wheels https://links.example/", "default-timeout": "90", "cert": str(bundle), "cache-dir": "/srv/cache",
+        "find-links": "/srv/wheels ./wheels https://links.example/", "default-timeout": "90", "cert": str(bundle),
+        "cache-dir": "/srv/cache",
     }  # fmt: skip
     monkeypatch.setattr(installer, "pip_settings", lambda: settings)
     image.lay_trust(tmp_path / "trust")
@@ -159,7 +160,7 @@ def test_a_second_build_is_the_engines_cache(built: str, context: tuple[Path, di
 
 
 def test_a_step_that_fails_says_which_and_why(context: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    """A requirement that there is not ends as a failed installation with pip's own last error; an index that is away as infrastructure."""
+    """A requirement that there is not ends as a failed installation with pip's own last error, an index that is away as infrastructure."""
     folder, arguments = context
     step = next((folder / "install" / "steps").iterdir())
     step.write_text("--no-index no-such-thing-anywhere\n", encoding="utf-8")

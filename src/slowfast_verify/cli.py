@@ -207,7 +207,10 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
     from .matrix import default
     from .provision import clean as remove
 
-    gone = remove(set() if everything else {cell.id for cell in default().selection()})
+    from .image import clean as remove_images
+
+    keep = set() if everything else {cell.id for cell in default().selection()}
+    gone = [*remove(keep), *remove_images(keep)]
     typer.echo("\n".join(gone) or "nothing to take away")
 
 

@@ -132,6 +132,16 @@ def _image_of(name: str) -> str:
         return ""
 
 
+def take_away(image: str) -> None:
+    """Remove an image that nobody needs any more; one that is in use, or gone, stays as it is. What of it other builds share stays too."""
+    import docker
+
+    try:
+        engine.client().images.remove(image)
+    except (NotVerifiable, docker.errors.DockerException, OSError):
+        return
+
+
 def sweep(client: Any) -> list[str]:
     """Take away containers of ours whose process was killed before it could; returns their ids. Those of other machines are left alone."""
     gone = []

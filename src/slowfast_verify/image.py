@@ -57,6 +57,7 @@ def build(cell: Cell, matrix: Matrix, base: str = "", say: Say = print) -> Path:
         if found := _standing(state, digest):
             say(f"the image stands ({found.created}), nothing to build")
             return state
+        before = _image_in(state)
         state.unlink(missing_ok=True)
         begun = time.monotonic()
         _require_python(base, cell)
@@ -70,6 +71,8 @@ def build(cell: Cell, matrix: Matrix, base: str = "", say: Say = print) -> Path:
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds=round(time.monotonic() - begun, 1), step_seconds={},
         )  # fmt: skip
         write_text(state, found.model_dump_json(indent=1))
+        if before and before != image:
+            container.take_away(before)
     return state
 
 
@@ -187,6 +190,25 @@ def _lock(image: str) -> list[str]:
     target = container.of_cell(image, PYTHON)
     done = subprocess.run([*target.argv, "-m", "pip", "freeze", "--all"], capture_output=True, text=True, timeout=300, check=True)
     return [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
+
+
+def clean(keep: set[str]) -> list[str]:
+    """Take away the images of all cells but those named, as far as an engine answers; returns the ids of the cells."""
+    gone = []
+    for folder in sorted((layout.home() / "containers").glob("*")):
+        if folder.name not in keep:
+            if name := _image_in(folder / "cell.json"):
+                container.take_away(name)
+            shutil.rmtree(folder, ignore_errors=True)
+            gone.append(f"{folder.name} (image)")
+    return gone
+
+
+def _image_in(state: Path) -> str:
+    try:
+        return Provisioned.model_validate_json(state.read_text(encoding="utf-8")).env
+    except (OSError, ValueError):
+        return ""
 
 
 def _standing(state: Path, digest: str) -> Provisioned | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from slowfast_verify import container, engine, image, installer, layout
-from slowfast_verify.errors import Infrastructure, NotVerifiable
+from slowfast_verify.errors import Infrastructure, NotVerifiable, Problem
 from slowfast_verify.matrix import default
 from slowfast_verify.provision import InstallFailed
+from slowfast_verify.record import Provisioned
 
 from .engines import base_or_skip, listing, run_python
 
@@ -157,6 +158,21 @@ def test_a_second_build_is_the_engines_cache(built: str, context: tuple[Path, di
     text = (tmp_path / "third.log").read_text(encoding="utf-8")
     assert text.count("Running in") < 7, text
     assert "venv" not in text.partition("Running in")[2]  # the environment was not made again
+
+
+def test_an_image_that_nobody_needs_is_taken_away(built: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`clean` removes the images of cells that are not kept, and no other."""
+    monkeypatch.setenv("SLOWFAST_VERIFY_HOME", str(tmp_path))
+    made = engine.client().api.commit(container=container.start(built, gpus=False), repository="slowfast-verify-test")["Id"]
+    for cell, name in (("kept", built), ("left", made)):
+        (tmp_path / "containers" / cell).mkdir(parents=True)
+        state = Provisioned(cell=cell, inputs="", runner="docker", python=image.PYTHON, env=name, checkout=None, variables={}, opts={},
+                            workarounds=[], lock=[], created="", seconds=0, step_seconds={})  # fmt: skip
+        (tmp_path / "containers" / cell / "cell.json").write_text(state.model_dump_json(), encoding="utf-8")
+    assert image.clean({"kept"}) == ["left (image)"]
+    assert container.image_id(built) == built
+    with pytest.raises(Problem, match="the engine has no image"):
+        container.image_id(made)
 
 
 def test_a_step_that_fails_says_which_and_why(context: tuple[Path, dict[str, str]], tmp_path: Path) -> None:

@@ -204,10 +204,9 @@ def fixtures(
 @app.command()
 def clean(everything: Annotated[bool, typer.Option("--all", help="those of the default selection too")] = False) -> None:
     """Take away environments that this suite built."""
+    from .image import clean as remove_images
     from .matrix import default
     from .provision import clean as remove
-
-    from .image import clean as remove_images
 
     keep = set() if everything else {cell.id for cell in default().selection()}
     gone = [*remove(keep), *remove_images(keep)]

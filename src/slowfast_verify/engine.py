@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,7 +180,9 @@ def stop() -> None:
     while time.monotonic() < until and Path(f"/proc/{process}").exists() and not _is_zombie(process):
         time.sleep(0.1)
     for started in _launched:
-        started.poll()
+        with suppress(subprocess.TimeoutExpired):
+            started.wait(timeout=10)
+    _launched.clear()
 
 
 def _is_zombie(process: int) -> bool:

@@ -70,7 +70,7 @@ def _active(environ: Mapping[str, str]) -> targets.Target:
         "no environment is active" + (" but this tool's own" if own else ""),
         where=", ".join(dict.fromkeys(own)) or "VIRTUAL_ENV, CONDA_PREFIX and PATH name no Python",
         cause="the environment of SlowFast was not activated in this shell",
-        next="name it: slowfast-verify doctor DIR   (its folder or its python; conda:NAME, docker:ID, ssh:HOST work too)",
+        next="name it: slowfast-verify doctor DIR   (its folder or its python; conda:NAME, docker:IMAGE, container:ID, ssh:HOST work too)",
     )
 
 

@@ -54,7 +54,11 @@ def plan(globs: Globs = None) -> None:
 
 @app.command()
 def climb(
-    cell: str, jobs: Annotated[int, typer.Option(help="batches put to the environment at a time")] = 2, evidence: bool = False
+    cell: str,
+    jobs: Annotated[int, typer.Option(help="batches put to the environment at a time")] = 2,
+    evidence: bool = False,
+    container: Annotated[bool, typer.Option("--container", help="build it as an image, and climb in a container")] = False,
+    base: Annotated[str, typer.Option(metavar="IMAGE", help="with --container: made from it; debootstrap:bookworm is made here")] = "",
 ) -> None:
     """Provision one cell, climb the ladder in it, write its record."""
     from . import report
@@ -63,7 +67,10 @@ def climb(
 
     matrix = default()
     folder = layout.reports() / ("evidence" if evidence else "records")
-    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs)
+    if base and not container:
+        again = f"slowfast-verify climb {cell} --container --base {base}"
+        raise Problem("--base is the base of a container's image", where="climb --base", next=again)
+    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base)
     typer.echo(f"{cell}: {report.one_line(record)}")
     raise typer.Exit(code)
 
@@ -132,7 +139,7 @@ def sniff(files: list[Path]) -> None:
 
 @app.command()
 def doctor(
-    target: Annotated[str | None, typer.Argument(help="interpreter, folder, conda:NAME, docker:ID, ssh:HOST; none: the active one")] = None,
+    target: Annotated[str | None, typer.Argument(help="interpreter, folder, conda:NAME, docker:IMAGE ...; none: the active one")] = None,
     subject: Annotated[str, typer.Option(help="whose installation it is")] = "pyslowfast",
     rung: Annotated[str, typer.Option(help="climb no further: environment, imports, compute, distributed ... train")] = "train",
     config: Annotated[str | None, typer.Option(metavar="YAML", help="a SlowFast YAML of yours to check as well")] = None,
@@ -212,10 +219,12 @@ def fixtures(
 @app.command()
 def clean(everything: Annotated[bool, typer.Option("--all", help="those of the default selection too")] = False) -> None:
     """Take away environments that this suite built."""
+    from .image import clean as remove_images
     from .matrix import default
     from .provision import clean as remove
 
-    gone = remove(set() if everything else {cell.id for cell in default().selection()})
+    keep = set() if everything else {cell.id for cell in default().selection()}
+    gone = [*remove(keep), *remove_images(keep)]
     typer.echo("\n".join(gone) or "nothing to take away")
 
 

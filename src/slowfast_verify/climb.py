@@ -13,32 +13,40 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import ground, layout, provision
+from . import ground, image, layout, provision
 from . import record as records
 from . import target as targets
 from .cell import Cell
-from .emulator import emulator_of, label
+from .emulator import all_emulators, emulator_of, label
 from .ending import end_group
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .provenance import run_id, suite_revision
-from .record import CheckResult, FailureDetail, Record
+from .record import CheckResult, FailureDetail, Provisioned, Record
 
 NOTHING_VERIFIED = 4
 PYTEST_USAGE = 4
 STEP_SECONDS = 5.0
 
 
-def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
-    """Provision the cell and verify it; returns its record (written to `folder`) and the exit code."""
+def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
+          base: str = "") -> tuple[Record, int]:  # fmt: skip
+    """Provision the cell and verify it; returns its record (written to `folder`) and the exit code.
+
+    container: as an image, made from `base` (empty: the one that matrices/containers.toml names).
+    """
     wheels = matrix.stack_of(cell).wheels_of(cell)
     print(
         f"{cell.id}: about {wheels.megabytes if wheels else 0} MB and {wheels.minutes if wheels else 0:g} minutes if nothing stands yet",
         flush=True,
     )
+    made: Path | None = None
     try:
-        provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
+        if container:
+            made = image.build(cell, matrix, base, say=lambda text: print(text, flush=True))
+        else:
+            provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
     except NotVerifiable as problem:
         print(str(problem), flush=True)
         return _unbuilt(cell, "install", "not verified", folder, reason=problem.what, detail=problem.where), NOTHING_VERIFIED
@@ -48,17 +56,18 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
     except provision.InstallFailed as failed:
         print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
         return _install_failed(cell, matrix, failed, folder)
-    return verify_cell(cell, folder, jobs=jobs, extra=extra)
+    return verify_cell(cell, folder, jobs=jobs, extra=(*extra, *(("--standing", str(made)) if made else ())), made=made)
 
 
-def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = ()) -> tuple[Record, int]:
-    """Put the suites to a cell that stands; returns its record and the exit code."""
-    standing = provision.standing(cell, default())
-    if standing is None or standing.runner == "native":
-        return _verify_standing(cell, standing, folder, jobs, extra)
+def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), made: Path | None = None) -> tuple[Record, int]:
+    """Put the suites to a cell that stands; returns its record and the exit code. made: the file of what is no environment of the cache."""
+    standing = Provisioned.model_validate_json(made.read_text(encoding="utf-8")) if made else provision.standing(cell, default())
+    log = (made.parent if made else provision.folder_of(cell)) / "logs" / "verify.log"
+    if standing is None or standing.runner not in all_emulators():
+        return _verify_standing(cell, standing, folder, jobs, extra, log)
     try:
         ground.require_start(standing)
-        return _verify_standing(cell, standing, folder, jobs, extra)
+        return _verify_standing(cell, standing, folder, jobs, extra, log)
     except Infrastructure as problem:
         print(str(problem), flush=True)
         return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=problem.cause), PROBLEMS_FOUND
@@ -67,9 +76,8 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
 
 
 def _verify_standing(
-    cell: Cell, standing: records.Provisioned | None, folder: Path, jobs: int, extra: tuple[str, ...]
+    cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, extra: tuple[str, ...], log: Path
 ) -> tuple[Record, int]:
-    log = provision.folder_of(cell) / "logs" / "verify.log"
     before = folder / f"{records.name_of(cell.id, standing.runner if standing else 'native')}.json"
     old = before.stat().st_mtime_ns if before.exists() else 0
     code = run_suites(["--cell", cell.id, "--record", str(folder), *extra], jobs, log)
@@ -84,7 +92,7 @@ def _verify_standing(
 
 def verify_target(name: str, subject: str, config: str | None, checkpoint: str | None, jobs: int) -> tuple[Record, int]:
     """Put the suites to the target that `name` means; returns the record and the exit code. Raises Problem for a target that is none."""
-    targets.parse(name)
+    targets.parse(name)  # a name that is none is told before anything starts
     folder = layout.reports() / "records"
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         log = Path(scratch) / "verify.log"

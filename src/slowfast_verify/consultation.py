@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from . import active, told
+from . import active, container, told
 from .doctor import Order, Say, examine
 from .errors import HEALTHY, PROBLEMS_FOUND, Problem
 from .findings import Examination
@@ -28,7 +28,7 @@ NOTHING_VERIFIED = 4
 
 def order_of(target: str | None, subject: str, rung: str, config: str | None, checkpoint: str | None, began: float) -> Order:
     """What the options ask for; raises Problem for a target, a subject or a file that there is not."""
-    return Order(active.target_of(target), subject, rung, config, checkpoint, began=began)
+    return Order(container.stand(active.target_of(target)), subject, rung, config, checkpoint, began=began)
 
 
 def hold(order: Order, *, as_json: bool = False, quiet: bool = False, share: Path | None = None) -> Examination:

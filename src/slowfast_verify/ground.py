@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from . import emulator, installer, interpreter, layout, windows_python
+from . import aarch64, container, emulator, installer, interpreter, layout, windows_python
 from . import target as targets
 from .cell import Cell
 from .errors import Infrastructure, NotVerifiable
@@ -47,24 +47,32 @@ def base_of(cell: Cell, *, fetch: bool = True) -> Base:
             raise NotVerifiable(f"the Windows Python {cell.python} was not fetched yet")
         folder = windows_python.stand(cell.python)
         return Base("wine", folder, windows_python.exact_version(folder))
-    raise NotVerifiable(f"{kind.title}: no cell can be built yet")
+    if not fetch and not aarch64.kept(cell.python):
+        raise NotVerifiable(f"the aarch64 Python {cell.python} was not fetched yet")
+    folder = aarch64.stand(cell.python)
+    return Base("qemu", folder, aarch64.exact_version(folder))
 
 
 def lay(cell: Cell, base: Base, folder: Path, run: Run) -> Path:
     """Make the empty environment in `folder`/env; returns its interpreter."""
     env = folder / "env"
-    if base.runner == "wine":
-        inside = windows_python.place(base.python, env)
+    if base.runner in ("wine", "qemu"):
+        if base.runner == "wine":
+            inside = windows_python.place(base.python, env)
+        else:
+            aarch64.place(base.python, env)
+            inside = emulator.qemu_python(env)
         for argv in installer.make("uv", Path(installer.sys_python()), folder / "build"):
             run("make a place to build in", argv)
         tools = ["setuptools<81", "wheel"]  # what an unisolated build of a pure source needs; it runs on this machine
         run("make a place to build in", installer.install("uv", folder / "build" / "bin" / "python", tools))
-        for requirement in emulator.all_emulators()["wine"].beside_of(cell):
-            run("libraries beside the interpreter", installer.unpack(inside, requirement, folder / "beside"))
-            for path in (folder / "beside").glob("*.dll"):
-                if not (env / path.name).exists():
-                    shutil.copy2(path, env / path.name)
-        lay_prefix(folder / "prefix")
+        if base.runner == "wine":
+            for requirement in emulator.all_emulators()["wine"].beside_of(cell):
+                run("libraries beside the interpreter", installer.unpack(inside, requirement, folder / "beside"))
+                for path in (folder / "beside").glob("*.dll"):
+                    if not (env / path.name).exists():
+                        shutil.copy2(path, env / path.name)
+            lay_prefix(folder / "prefix")
         return inside
     for argv in installer.make(cell.installer, base.python, env):
         run("make the environment", argv)
@@ -120,19 +128,25 @@ def compiler_of(base: Base, cell: Cell, inside: Path) -> Path | None:
 
 
 def target_of(provisioned: Provisioned) -> Target:
-    """The target that is an environment which stands. A damaged Wine prefix is laid again: it is no part of what is under test."""
+    """The target that is an environment which stands. A damaged Wine prefix or aarch64 system is mended: neither is under test."""
     if provisioned.runner == "wine":
         emulator.all_emulators()["wine"].require()
         prefix = Path(provisioned.env).parent / "prefix"
         if not emulator.prefix_stands(prefix):
             lay_prefix(prefix)
         return targets.under_wine(Path(provisioned.python), prefix)
+    if provisioned.runner == "qemu":
+        emulator.all_emulators()["qemu"].require()
+        aarch64.restore(Path(provisioned.env))
+        return targets.under_qemu(Path(provisioned.env))
+    if provisioned.runner == "docker":
+        return container.of_cell(provisioned.env, provisioned.python)
     return targets.of_python(provisioned.python)
 
 
 def require_start(provisioned: Provisioned) -> None:
     """Raise Infrastructure unless the emulator of the environment starts its Python. A Wine prefix that does not is laid once more."""
-    if provisioned.runner == "native":
+    if provisioned.runner not in emulator.all_emulators():
         return
     target = target_of(provisioned).with_env({})
     try:

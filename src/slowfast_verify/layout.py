@@ -42,6 +42,11 @@ def matrices() -> Path:
     return root() / "matrices"
 
 
+def docker() -> Path:
+    """The Dockerfile of a container cell."""
+    return root() / "docker"
+
+
 def knowledge() -> Path:
     """TOML: known failures, one file each."""
     return root() / "knowledge"

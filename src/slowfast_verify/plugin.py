@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from .verdict import Verdicts
 
 HELP = {
-    "target": "the environment to verify: an interpreter, a folder, conda:NAME, docker:ID, ssh:HOST, wsl:NAME, argv:COMMAND",
+    "target": "the environment to verify: an interpreter, a folder, conda:NAME, docker:IMAGE, container:ID, ssh:HOST, argv:COMMAND",
     "cell": "the id of a provisioned cell to verify",
     "subject": "whose installation it is, name@revision (default pyslowfast)",
     "config": "a SlowFast YAML of yours to check as well",
     "checkpoint": "a checkpoint of yours to check as well",
+    "standing": "with --cell: the file that says what was built for it, where that is no environment of the cache (an image)",
     "record": "the folder for the record (default reports/records)",
 }
 VERDICTS = pytest.StashKey["Verdicts"]()

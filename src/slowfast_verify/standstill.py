@@ -166,7 +166,8 @@ def _way(target: targets.Target, said: str) -> None:
             f"install {tool}, or name another target",
         )
     words = {
-        "docker": ("the container does not answer", "It is not running, or has no python3.", f"docker start {target.argv[-2]}"),
+        "container": ("the container does not answer", "It is not running, or has no python3.", f"docker start {target.argv[-2]}"),
+        "docker": ("the image has no Python that answers", "Its python3 is not on PATH.", f"{target.name} -V"),
         "ssh": ("the host does not answer", "It is away, refuses the key, or has no python3.", f"ssh {target.argv[-2]} python3 -V"),
         "wsl": ("the distribution does not answer", "It is not installed, or has no python3.", "wsl -l -v"),
         "conda": ("conda finds no such environment", "The name is misspelt, or it is in another conda.", "conda env list"),

@@ -1,6 +1,6 @@
 """Where code runs: an argv that starts a Python. Runs on the host; imports the standard library and errors.
 
-`venv`, `conda`, `docker`, `ssh` and `wsl` differ only in what stands before the interpreter, so each is one line in `PREFIX`. `wine` and
+`venv`, `conda`, `container`, `ssh` and `wsl` differ only in what stands before the interpreter, so each is one line in `PREFIX`. `wine` and
 `qemu` need variables and paths of their own (emulator.py).
 """
 
@@ -18,7 +18,8 @@ from .errors import Problem
 PREFIX: dict[str, tuple[str, ...]] = {
     "conda": ("conda", "run", "--no-capture-output", "-n", "{}"),
     "conda-prefix": ("conda", "run", "--no-capture-output", "-p", "{}"),
-    "docker": ("docker", "exec", "-i", "{}"),
+    "container": ("docker", "exec", "-i", "{}"),
+    "docker": ("docker", "run", "--rm", "-i", "--entrypoint=", "{}"),  # container.stand starts one for the whole run instead
     "ssh": ("ssh", "-o", "BatchMode=yes", "{}"),
     "wsl": ("wsl", "-d", "{}", "--"),
 }
@@ -28,13 +29,18 @@ STEERING = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECOD
 
 @dataclass(frozen=True)
 class Target:
-    """argv starts a Python that reads its program from standard input; env is added, clean drops what steers Python."""
+    """argv starts a Python that reads its program from standard input; env is added, clean drops what steers Python.
+
+    shown: what a person calls it, where the argv names a thing of the moment; made_of: the id of a container's image.
+    """
 
     argv: tuple[str, ...]
     kind: str = "python"
     env: dict[str, str] = field(default_factory=dict)
     clean: bool = False
     slowness: float = 1.0
+    shown: str = ""
+    made_of: str = ""
 
     @property
     def local(self) -> bool:
@@ -44,7 +50,7 @@ class Target:
     @property
     def shares_files(self) -> bool | None:
         """Whether the process sees this machine's files under the same paths; None: only looking there tells."""
-        return None if self.kind == "argv" else self.kind not in ("docker", "ssh", "wsl")
+        return None if self.kind == "argv" else self.kind not in ("docker", "container", "ssh", "wsl")
 
     def seen(self, path: str) -> str:
         """A path of this machine as the target's programs spell it."""
@@ -54,15 +60,17 @@ class Target:
 
     @property
     def runner(self) -> str:
-        """How its code runs, for every report: `native`, or the emulator and its version."""
+        """How its code runs, for every report: `native`, `container`, or the emulator and its version."""
         from .emulator import label
 
+        if self.kind in ("docker", "container"):
+            return "container"
         return label(self.kind) if self.kind in ("wine", "qemu") else "native"  # type: ignore[arg-type]
 
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return shlex.join(self.argv)
+        return self.shown or shlex.join(self.argv)
 
     def with_env(self, env: dict[str, str], *, clean: bool = True) -> Target:
         """The same target with more variables; clean: without those of the calling shell that steer Python."""
@@ -112,9 +120,9 @@ def of_prefix(prefix: Path) -> Path | None:
 def parse(text: str) -> Target:
     """What a person writes after --target.
 
-    A path of an interpreter or of an environment's folder, a command on PATH, `conda:NAME`, `conda-prefix:DIR`, `docker:CONTAINER`,
-    `ssh:HOST`, `wsl:NAME`, `wine:PATH` of a python.exe or its folder, `qemu:ROOT` of an unpacked aarch64 system, or `argv:COMMAND LINE` for
-    anything else that starts a Python.
+    A path of an interpreter or of an environment's folder, a command on PATH, `conda:NAME`, `conda-prefix:DIR`, `docker:IMAGE`,
+    `container:ID`, `ssh:HOST`, `wsl:NAME`, `wine:PATH` of a python.exe or its folder, `qemu:ROOT` of an unpacked aarch64 system, or
+    `argv:COMMAND LINE` for anything else that starts a Python.
     """
     kind, colon, rest = text.partition(":")
     if colon and kind == "argv":
@@ -179,5 +187,7 @@ def label(target: Target) -> str:
     """A short file-name-safe name: the environment's folder, the container, the host."""
     import re
 
+    if target.kind == "docker":
+        return re.sub(r"[^\w.-]+", "-", f"docker-{shlex.split(target.name)[-2]}").strip("-")
     last = target.argv[-2] if len(target.argv) > 1 else str(Path(target.argv[0]).parent.parent.name)
     return re.sub(r"[^\w.-]+", "-", f"{target.kind}-{last}").strip("-")

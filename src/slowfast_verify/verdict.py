@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from . import ground, knowledge, ladder, layout, provision
+from . import container, ground, knowledge, ladder, layout, provision
 from . import record as records
 from . import target as targets
 from .agreement import predictions_in
@@ -80,7 +80,7 @@ class Verdicts:
         cell, provisioned = None, None
         if option.cell:
             cell = default().cell(option.cell)
-            provisioned = provision.standing(cell, default())
+            provisioned = _handed(option.standing) if option.standing else provision.standing(cell, default())
             if provisioned is None:
                 raise Problem(
                     f"the environment of {cell.id} does not stand", cause="it was never built, or its inputs changed since",
@@ -91,7 +91,7 @@ class Verdicts:
             target = ground.target_of(provisioned).with_env({**provisioned.variables, **hidden})
             name = cell.subject
         else:
-            target = targets.parse(option.target)
+            target = container.stand(targets.parse(option.target))
             name = (option.subject or "pyslowfast").partition("@")[0]
         question = ladder.inventory_question(subject(name))
         seen = observe(target, [question])["inventory"]
@@ -108,7 +108,7 @@ class Verdicts:
         return json.dumps({
             "subject": self.subject.name, "cell": self.cell.id if self.cell else None, "inventory": self.inventory, "asked": self.asked,
             "target": {"argv": self.target.argv, "kind": self.target.kind, "env": self.target.env, "clean": self.target.clean,
-                       "slowness": self.target.slowness},
+                       "slowness": self.target.slowness, "shown": self.target.shown, "made_of": self.target.made_of},
             "folder": str(self.folder), "provisioned": self.provisioned.model_dump() if self.provisioned else None,
         })  # fmt: skip
 
@@ -281,6 +281,8 @@ class Verdicts:
                 facts[package] = self.inventory["distributions"][package]["version"]
         by = [row["installer"] or "unknown" for row in self.inventory["distributions"].values()]
         facts["installers"] = {name: by.count(name) for name in sorted(set(by))}
+        if self.target.made_of:
+            facts["image"] = self.target.made_of
         installation = None
         if self.provisioned:
             p = self.provisioned
@@ -315,6 +317,10 @@ class Verdicts:
             f"verifying: {what}",
             f"subject: {self.subject.title}; Python {self.inventory['python']}; {len(self.inventory['modules'])} modules",
         ]
+
+
+def _handed(file: str) -> Provisioned:
+    return Provisioned.model_validate_json(Path(file).read_text(encoding="utf-8"))
 
 
 @cache

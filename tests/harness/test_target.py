@@ -19,7 +19,8 @@ from slowfast_verify.target import PREFIX, STEERING, Target
     [
         ("conda:slowfast", ("conda", "run", "--no-capture-output", "-n", "slowfast", "python")),
         ("conda-prefix:/opt/my env", ("conda", "run", "--no-capture-output", "-p", "/opt/my env", "python")),
-        ("docker:3f9c", ("docker", "exec", "-i", "3f9c", "python3")),
+        ("container:3f9c", ("docker", "exec", "-i", "3f9c", "python3")),
+        ("docker:mine:1", ("docker", "run", "--rm", "-i", "--entrypoint=", "mine:1", "python3")),
         ("ssh:gpu-box", ("ssh", "-o", "BatchMode=yes", "gpu-box", "python3")),
         ("wsl:Ubuntu-22.04", ("wsl", "-d", "Ubuntu-22.04", "--", "python3")),
         ("argv:qemu-aarch64-static -L /root64 python3", ("qemu-aarch64-static", "-L", "/root64", "python3")),
@@ -99,7 +100,7 @@ def test_variables_of_a_local_target_are_the_processs(monkeypatch: pytest.Monkey
 
 def test_variables_of_a_distant_target_travel_in_its_argv() -> None:
     """Where a process's variables do not reach, `env` carries them."""
-    target = targets.parse("docker:x").with_env({"PYTHONPATH": "/a b"})
+    target = targets.parse("container:x").with_env({"PYTHONPATH": "/a b"})
     assert target.command("-") == ["docker", "exec", "-i", "x", "env", "PYTHONPATH=/a b", "python3", "-"]
     assert "/a b" not in target.environ().get("PYTHONPATH", "")
 

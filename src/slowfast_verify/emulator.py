@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -164,6 +165,9 @@ def require_start(kind: str, command: Sequence[str], environ: Mapping[str, str],
         late = True
     finally:
         end_group(process)
+        for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+            with suppress(OSError):  # what it did not read any more
+                stream.close()
     if late or process.returncode or SIGN_OF_LIFE.encode() not in said:
         how = f"no sign of life within {seconds:g} s" if late else f"it left with status {process.returncode}"
         last = (complaint.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]

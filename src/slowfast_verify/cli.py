@@ -76,6 +76,19 @@ def climb(
 
 
 @app.command()
+def compare(reference: Path, other: Path, tolerance: float = 1e-4) -> None:
+    """Say where a record differs from another of the same versions: labels, probabilities, and how far it got."""
+    from . import record as records
+    from .agreement import differences
+
+    found = differences(records.read(reference), records.read(other), tolerance)
+    for line in found:
+        typer.echo(line)
+    typer.echo(f"{other.stem} {f'differs from {reference.stem}' if found else f'agrees with {reference.stem}'}")
+    raise typer.Exit(PROBLEMS_FOUND if found else HEALTHY)
+
+
+@app.command()
 def verify(target: str, subject: str = "pyslowfast", config: str | None = None, checkpoint: str | None = None, jobs: int = 2) -> None:
     """Climb the ladder in an environment that exists; nothing is installed into it."""
     from rich.console import Console
@@ -146,7 +159,9 @@ def doctor(
 
     if from_report is not None:
         if target or config or checkpoint or fix or dry_run or share:
-            raise Problem("--from-report only reads", where="doctor --from-report", next=f"slowfast-verify doctor --from-report {from_report}")
+            raise Problem(
+                "--from-report only reads", where="doctor --from-report", next=f"slowfast-verify doctor --from-report {from_report}"
+            )
         raise typer.Exit(consultation.exit_code(consultation.tell_again(from_report, as_json=as_json)))
     order = consultation.order_of(target, subject, rung, config, checkpoint, began)
     if fix or dry_run:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -22,9 +23,12 @@ from .cell import Cell
 from .data import Row, load
 from .ending import end_group
 from .errors import Infrastructure, NotVerifiable
+from .question import Observation
 
 Kind = Literal["wine", "qemu"]
 PREFIX_SECONDS = 180.0  # a first start writes some 600 MB of links and files
+START_SECONDS = 90.0  # a Python that prints one word; 4 s where nothing else runs
+SIGN_OF_LIFE = "it starts"
 
 
 class Variable(Row):
@@ -40,6 +44,22 @@ class Pin(Row):
 
     name: str
     spec: str
+    reason: str
+
+
+class Beside(Row):
+    """Libraries of a distribution that are put beside the interpreter, where the system itself would have them; when, and why."""
+
+    requirement: str
+    when: cells.When
+    reason: str
+
+
+class Tolerance(Row):
+    """How far the probabilities of a clip may be from a native Linux cell's where that is more than usual, and why."""
+
+    clip: str
+    value: float
     reason: str
 
 
@@ -64,6 +84,12 @@ class Emulator(Row):
     slowness: float
     variable: list[Variable] = []
     pin: list[Pin] = []
+    tolerance: list[Tolerance] = []
+    beside: list[Beside] = []
+
+    def beside_of(self, cell: Cell) -> list[str]:
+        """What is put beside the interpreter of this cell."""
+        return [row.requirement for row in self.beside if cell.matches(row.when)]
 
     def variables(self) -> dict[str, str]:
         """{name: value} of every variable."""
@@ -114,7 +140,9 @@ def version(kind: Kind) -> str:
     """`8.0` of the emulator that is installed; empty where it says nothing."""
     command = {"wine": "wine", "qemu": "qemu-aarch64-static"}[kind]
     try:
-        said = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+        said = subprocess.run(
+            [command, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
     found = re.search(r"\d+(?:\.\d+)+", said)
@@ -124,6 +152,46 @@ def version(kind: Kind) -> str:
 def label(kind: Kind) -> str:
     """`Windows binaries under Wine 8.0`: what a record says of how a cell ran."""
     return f"{all_emulators()[kind].title} {version(kind)}".strip()
+
+
+def require_start(kind: str, command: Sequence[str], environ: Mapping[str, str], seconds: float = START_SECONDS) -> None:
+    """Raise Infrastructure unless the emulator starts this Python: what it does not start cannot be told good or bad.
+
+    command: the argv of the Python, which reads its program from standard input.
+    """
+    title = all_emulators()[kind].title
+    again = "run it again; where it stays so, take away the folder of the cell" if kind == "wine" else "build its system again"
+    try:
+        process = subprocess.Popen([*command, "-S", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=dict(environ), start_new_session=True)  # fmt: skip
+    except OSError as error:
+        raise Infrastructure(f"{title}: {command[0]} cannot be started", where=error.strerror or str(error), next=again) from None
+    said, complaint, late = b"", b"", False
+    try:
+        said, complaint = process.communicate(f"print({SIGN_OF_LIFE!r})\n".encode(), timeout=seconds)
+    except subprocess.TimeoutExpired:
+        late = True
+    finally:
+        end_group(process)
+    if late or process.returncode or SIGN_OF_LIFE.encode() not in said:
+        how = f"no sign of life within {seconds:g} s" if late else f"it left with status {process.returncode}"
+        last = (complaint.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
+        raise Infrastructure(f"{title}: a Python does not start: {how}", cause=last[:300], next=again)
+
+
+def whose_fault(kind: str, seen: Sequence[Observation]) -> str | None:
+    """Why nobody can be blamed for what became of these questions: under an emulator a process that dies, hangs or never starts may be
+    the emulator's doing. None for an answer, an exception, or a native target: those tell of what is under test.
+    """
+    if kind not in all_emulators():
+        return None
+    for one in seen:
+        if one.how in ("died", "hung", "unreachable") or one.at_exit:
+            step = f" (while: {one.step})" if one.step else ""
+            return (
+                f"{one.id} {one.how if not one.at_exit else 'died on its way out'} under {label(kind)}: {one.at_exit or one.message}{step}"  # type: ignore[arg-type]
+            )
+    return None
 
 
 # ---- Wine ---------------------------------------------------------------------------------------------------------------
@@ -148,7 +216,9 @@ def make_prefix(prefix: Path) -> None:
     _wine(prefix, "winecfg", "-v", "win10")  # a fresh one is Windows 7, on which Python >= 3.9 does not start
     end_server(prefix)
     if not prefix_stands(prefix):
-        raise Infrastructure("Wine made no usable prefix", where=str(prefix), cause="it crashed, or the disk is full", next=f"rm -r {prefix}")
+        raise Infrastructure(
+            "Wine made no usable prefix", where=str(prefix), cause="it crashed, or the disk is full", next=f"rm -r {prefix}"
+        )
 
 
 def prefix_stands(prefix: Path) -> bool:

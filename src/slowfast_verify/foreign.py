@@ -51,10 +51,10 @@ def _of(kind: str, version: str, site: Path, env: Path) -> Foreign:
 def respell(site: Path, checkout: Path) -> None:
     """An editable installation made from here names the checkout as this machine spells it; Windows programs need it their way."""
     here, there = str(checkout), windows_path(checkout)
-    for path in [*site.glob("__editable__*"), *site.glob("*.pth"), *site.glob("*.egg-link")]:
-        if path.is_file():
-            text = path.read_text(encoding="utf-8")
-            spelled = there.replace("\\", "\\\\") if path.suffix == ".py" else there
+    spelled = {".py": there.replace("\\", "\\\\"), ".json": "/" + there.replace("\\", "/")}  # .json: an address, file:///Z:/...
+    for pattern in ("__editable__*", "*.pth", "*.egg-link", "*.dist-info/direct_url.json"):
+        for path in site.glob(pattern):
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
             if here in text:
                 path.unlink()  # it may be a hard link into the installer's cache
-                path.write_text(text.replace(here, spelled), encoding="utf-8")
+                path.write_text(text.replace(here, spelled.get(path.suffix, there)), encoding="utf-8")

@@ -18,7 +18,7 @@ from filelock import FileLock
 from . import aarch64, container, emulator, installer, interpreter, layout, windows_python
 from . import target as targets
 from .cell import Cell
-from .errors import NotVerifiable
+from .errors import Infrastructure, NotVerifiable
 from .foreign import foreign
 from .record import Provisioned
 from .target import Target
@@ -28,7 +28,7 @@ Run = Callable[[str, list[str]], None]
 
 @dataclass(frozen=True)
 class Base:
-    """What an environment is made from. runner: `native`, or the kind of emulator; exact: `3.8.18`; python: an interpreter or its folder."""
+    """What an environment is made from: an interpreter or its folder. runner: `native`, or the kind of emulator; exact: `3.8.18`."""
 
     runner: str
     python: Path
@@ -67,6 +67,11 @@ def lay(cell: Cell, base: Base, folder: Path, run: Run) -> Path:
         tools = ["setuptools<81", "wheel"]  # what an unisolated build of a pure source needs; it runs on this machine
         run("make a place to build in", installer.install("uv", folder / "build" / "bin" / "python", tools))
         if base.runner == "wine":
+            for requirement in emulator.all_emulators()["wine"].beside_of(cell):
+                run("libraries beside the interpreter", installer.unpack(inside, requirement, folder / "beside"))
+                for path in (folder / "beside").glob("*.dll"):
+                    if not (env / path.name).exists():
+                        shutil.copy2(path, env / path.name)
             lay_prefix(folder / "prefix")
         return inside
     for argv in installer.make(cell.installer, base.python, env):
@@ -76,7 +81,10 @@ def lay(cell: Cell, base: Base, folder: Path, run: Run) -> Path:
 
 def lay_prefix(prefix: Path) -> None:
     """A Wine prefix of the cell's own: the registry is copied, the 700 MB of Wine's libraries are linked from one that is made once."""
-    template = layout.home() / "wine" / emulator.version("wine")
+    made_by = emulator.version("wine")
+    if not made_by:
+        raise Infrastructure("Wine does not even say its version", where="wine --version", next="install it again")
+    template = layout.home() / "wine" / made_by
     template.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(template.with_name(f"{template.name}.lock"), timeout=600):
         if not emulator.prefix_stands(template):
@@ -134,3 +142,24 @@ def target_of(provisioned: Provisioned) -> Target:
     if provisioned.runner == "docker":
         return container.of_cell(provisioned.env, provisioned.python)
     return targets.of_python(provisioned.python)
+
+
+def require_start(provisioned: Provisioned) -> None:
+    """Raise Infrastructure unless the emulator of the environment starts its Python. A Wine prefix that does not is laid once more."""
+    if provisioned.runner not in emulator.all_emulators():
+        return
+    target = target_of(provisioned).with_env({})
+    try:
+        emulator.require_start(target.kind, target.argv, target.environ())
+    except Infrastructure:
+        if provisioned.runner != "wine":
+            raise
+        release(provisioned)
+        lay_prefix(Path(provisioned.env).parent / "prefix")
+        emulator.require_start(target.kind, target.argv, target.environ())
+
+
+def release(provisioned: Provisioned) -> None:
+    """End what the emulator of an environment left running."""
+    if provisioned.runner == "wine":
+        emulator.end_server(Path(provisioned.env).parent / "prefix")

@@ -121,6 +121,14 @@ def install(installer: str, python: Path, arguments: list[str], constraints: Pat
     return [str(python), "-m", "pip", "install", "--no-input", *limits, *arguments]
 
 
+def unpack(python: Path, requirement: str, folder: Path) -> list[str]:
+    """The command that puts what a distribution holds for the system of this interpreter into a folder, and nothing that it requires."""
+    other = foreign(python)
+    assert other  # this machine's own has its libraries from its system
+    where = ["--python-platform", other.platform, "--python-version", other.version, "--target", str(folder)]
+    return [uv(), "pip", "install", "--python", str(other.builder), *where, *_no_index("uv"), "--no-deps", requirement]
+
+
 def uninstall(installer: str, python: Path, names: list[str]) -> list[str]:
     """The command that takes distributions away."""
     if other := foreign(python):

@@ -17,15 +17,12 @@ from .data import Row, load
 from .question import Question
 from .subject import Subject
 
-Batch = Literal["environment", "imports", "distributed", "demo"]
-BATCHES: tuple[Batch, ...] = ("environment", "demo", "imports", "distributed")  # side by side they are begun in this order
+Batch = Literal["environment", "imports", "demo"]
+BATCHES: tuple[Batch, ...] = ("environment", "imports", "demo")
 
 
 class AskedOfAll(Row):
-    """A question for every subject (or for those of `subjects`); args may contain {fixtures}, {checkout}, {config}.
-
-    alone_under: kinds of targets in which it has a process of its own (batch distributed), because what others imported disturbs it.
-    """
+    """A question for every subject (or for those of `subjects`); args may contain {fixtures}, {checkout}, {config}."""
 
     id: str
     probe: str
@@ -35,7 +32,6 @@ class AskedOfAll(Row):
     memory_mb: int = 6144
     subjects: list[str] = []
     when: When = Field(default_factory=dict)
-    alone_under: list[str] = []
 
 
 class Questions(Row):
@@ -69,7 +65,6 @@ def batches(
     *,
     shared: bool = True,
     seen: Callable[[str], str] = str,
-    kind: str = "",
 ) -> dict[str, list[Question]]:
     """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths), and zoo (the files fetched).
 
@@ -91,9 +86,7 @@ def batches(
     for row in load(layout.matrices() / "questions.toml", Questions).question:
         if (not row.subjects or subject.name in row.subjects) and (cell is None or cell.matches(row.when)):
             args = filled(row.args, places, opts)
-            found["distributed" if kind in row.alone_under else row.batch].append(
-                Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb)
-            )
+            found[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb))
     for name, command in subject.command.items():
         if not given.issuperset(command.given):
             continue

@@ -28,12 +28,12 @@ from .errors import Infrastructure, NotVerifiable
 from .fix import Place
 from .foreign import respell
 from .ground import Base, base_of
+from .inputs import inputs_digest
 from .knowledge import Failure, diagnose
 from .matrix import Matrix, runs_here
 from .record import Provisioned
 from .subject import Phase, Revision, actions_of
 
-LAYOUT_VERSION = 1  # raise it when provisioning itself changes what an environment holds
 NOT_COMPILED = r"[/\\](tests?|testing|test_.*|lib2to3)[/\\]"  # a third of all files, and no import of ours comes near them
 Say = Callable[[str], None]
 
@@ -49,32 +49,6 @@ class InstallFailed(Exception):
 def folder_of(cell: Cell) -> Path:
     """Where the cell's environment, checkout and logs lie."""
     return layout.home() / "cells" / cell.id
-
-
-def inputs_digest(cell: Cell, matrix: Matrix, base: Base) -> str:
-    """A digest over everything that decides what comes out, but for what the index offers today."""
-    stack, subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
-    revision = subject.at(cell.revision)
-    emulated = emulator_of(cell)
-    later = ("remove", "run")  # these fields came after environments had been built: empty, they make none of them stale
-    dumps = [action.model_dump() for _, action in actions_of(revision, stack.workarounds)]
-    fixes = [{key: value for key, value in dump.items() if value or key not in later} for dump in dumps]
-    inputs = {
-        "layout": LAYOUT_VERSION,
-        "cell": cell.id,
-        "python": [str(base.python), base.exact],
-        "torch": stack.torch.model_dump(),
-        "wheels": (found := stack.wheels_of(cell)) and found.model_dump(exclude={"note", "megabytes", "minutes"}),
-        "pins": [[pin.name, pin.spec] for pin in stack.pin if cell.matches(pin.when)],
-        "source": subject.source.model_dump(exclude={"reason", "homepage"}),
-        "revision": revision.model_dump(include={"commit", "version", "needs"}),
-        "env": subject.env,
-        "phases": [phase.model_dump(exclude={"reason", *(() if emulated else ("without_compiler",))}) for phase in subject.phase],
-        "fixes": fixes,
-    }
-    if emulated:
-        inputs["emulator"] = [emulated.kind, [[pin.name, pin.spec] for pin in emulated.pin]]
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def addresses(cell: Cell, matrix: Matrix) -> list[str]:
@@ -140,7 +114,7 @@ class _Builder:
         self.wheels = self.stack.wheels_of(cell)
         assert self.wheels  # the matrix refuses a cell without
         self.revision: Revision = self.subject.at(cell.revision)
-        self.actions = actions_of(self.revision, self.stack.workarounds)
+        self.actions = [row for row in actions_of(self.revision, self.stack.workarounds) if cell.matches(row[1].when)]
         self.logs = folder / "logs"
         self.number = 0
         self.addresses: dict[str, str] = {}
@@ -149,7 +123,7 @@ class _Builder:
     def build(self) -> Provisioned:
         self._room()
         sources.require_reachable(addresses(self.cell, self.matrix))
-        for name in ("env", "src", "logs", "links", "build", "prefix"):
+        for name in ("env", "src", "logs", "links", "build", "beside", "prefix"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "cell.json").unlink(missing_ok=True)
         self.logs.mkdir(parents=True)
@@ -163,7 +137,7 @@ class _Builder:
             if self.cell.matches(phase.when) and (not phase.checkout or checkout):
                 self._phase(phase)
         for identifier, action in self.actions:
-            if not action.edit and self.cell.matches(action.when):
+            if not action.edit:
                 fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
         variables = {key: self.place.fill(value) for key, value in self.place.variables.items()}
         if self.base.runner == "wine":
@@ -177,8 +151,9 @@ class _Builder:
             self._run("compile bytecode", argv, may_fail=True)
         lock = self._lock()
         found = Provisioned(
-            cell=self.cell.id, inputs=self.digest, runner=self.base.runner, python=str(inside), env=str(env), checkout=str(checkout) if checkout else None,
-            variables=variables, opts=self.place.opts, workarounds=list(dict.fromkeys(name for name, _ in self.actions)), lock=lock,
+            cell=self.cell.id, inputs=self.digest, runner=self.base.runner, python=str(inside), env=str(env),
+            checkout=str(checkout) if checkout else None, variables=variables, opts=self.place.opts,
+            workarounds=list(dict.fromkeys(name for name, _ in self.actions)), lock=lock,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds=round(time.monotonic() - begun, 1),
             step_seconds=self.seconds,
         )  # fmt: skip
@@ -211,7 +186,7 @@ class _Builder:
             assert self.place.checkout and self.subject.source.git and self.revision.commit
             self._checkout(self.subject.source.git, self.revision.commit, self.place.checkout, self.subject.source.sparse)
             for identifier, action in self.actions:
-                if action.edit and self.cell.matches(action.when):
+                if action.edit:
                     self.say(f"  {phase.name}: edit for {identifier}")
                     fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
         if phase.trio:

@@ -94,6 +94,7 @@ class Record(Frozen):
     target: dict[str, Any]
     installation: Installation | None = None
     checks: list[CheckResult]
+    predictions: dict[str, list[tuple[str, float]]] | None = None  # {clip: [(label, probability) of each window]}
     seconds: float = 0.0
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)

@@ -178,7 +178,7 @@ def _emulated(kind: str, rest: str, text: str) -> Target:
         return under_qemu(path)
     raise Problem(
         "there is no such target", where=f"--target {text}",
-        cause="wine: takes a python.exe or the folder that holds it; qemu: takes the root of an unpacked aarch64 system with usr/bin/python3",
+        cause="wine: takes a python.exe or its folder; qemu: takes the root of an unpacked aarch64 system with usr/bin/python3",
         next=f"--target {kind}:{'DIR/python.exe' if kind == 'wine' else 'ROOT'}",
     )  # fmt: skip
 

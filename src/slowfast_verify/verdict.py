@@ -17,7 +17,9 @@ from filelock import FileLock
 from . import container, ground, knowledge, ladder, layout, provision
 from . import record as records
 from . import target as targets
+from .agreement import predictions_in
 from .cell import Cell
+from .emulator import whose_fault
 from .errors import Infrastructure, NotVerifiable, Problem
 from .expectation import Expectation, check_matches
 from .matrix import default
@@ -124,7 +126,7 @@ class Verdicts:
         """{batch: questions}."""
         opts = self.provisioned.opts if self.provisioned else {}
         return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked, shared=self.target.shares_files is True,
-                              seen=self.target.seen, kind=self.target.kind)  # fmt: skip
+                              seen=self.target.seen)  # fmt: skip
 
     def ask(self, question: str) -> Observation:
         """What became of a question; its whole batch is put to the target the first time that anybody asks."""
@@ -183,7 +185,7 @@ class Verdicts:
         if name in ("clip", "moving_clip", "still_clip"):
             return [clip for clip, row in _expected_clips().items() if name == "clip" or (name == "moving_clip") == bool(row["label"])]
         if name == "our_config":
-            asked = [q.args for q in self.batches["imports"] if q.id == "configs" and q.args.get("ours")]
+            asked = [command.args for command in self.subject.command.values() if command.args.get("ours")]
             places = [(Path(args["ours"].replace("{fixtures}", str(layout.fixtures()))), args.get("omit", [])) for args in asked]
             return sorted({file.name for place, omitted in places for file in place.parent.glob(place.name) if file.name not in omitted})
         if name == "given_config":
@@ -221,6 +223,13 @@ class Verdicts:
         known = knowledge.diagnose(knowledge.Failure(type=failure.type, message=failure.message, text=text, signal=failure.signal))
         rows = [row for row in self.expectations if row.concerns(self.cell, check) and row.cause == known]
         outcome: records.Outcome = "failed as expected" if rows else "failed"
+        blamed = (
+            None
+            if rows or known
+            else whose_fault(self.target.kind, [*seen, *([error.observation] if isinstance(error, Unanswered) else [])])
+        )
+        if blamed:
+            return CheckResult(id=check, rung=rung, outcome="infrastructure", seconds=seconds, reason=blamed)
         return CheckResult(id=check, rung=rung, outcome=outcome, seconds=seconds, failure=self._scrubbed(failure), knowledge=known)
 
     def _scrubbed(self, failure: FailureDetail) -> FailureDetail:
@@ -259,8 +268,8 @@ class Verdicts:
         kind = self.provisioned.runner if self.provisioned else "native"
         name = records.name_of(self.cell.id, kind) if self.cell else f"target-{self.subject.name}-{targets.label(self.target)}"
         facts: dict[str, Any] = {
-            "kind": self.target.kind, "runner": self.target.runner, "python": self.inventory["python"], "platform": self.inventory["platform"],
-            "machine": self.inventory["machine"],
+            "kind": self.target.kind, "runner": self.target.runner, "python": self.inventory["python"],
+            "platform": self.inventory["platform"], "machine": self.inventory["machine"],
             "libc": self.inventory["libc"],
         }  # fmt: skip
         for package in ("torch", "torchvision", "torchaudio", "numpy", "pytorchvideo", "detectron2"):
@@ -277,7 +286,8 @@ class Verdicts:
             installation = Installation(installer=self.cell.installer if self.cell else "", workarounds=p.workarounds, seconds=p.seconds,
                                         step_seconds=p.step_seconds, created=p.created)  # fmt: skip
         made = Record(cell=name, run=run_id(), suite=suite_revision(), target=facts, installation=installation,
-                      checks=sorted(results, key=lambda r: (knowledge.RUNGS.index(r.rung), r.id)), seconds=round(seconds, 1))  # fmt: skip
+                      checks=sorted(results, key=lambda r: (knowledge.RUNGS.index(r.rung), r.id)),
+                      predictions=self._predictions(), seconds=round(seconds, 1))  # fmt: skip
         if self.provisioned:
             stands = [
                 CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed"),
@@ -291,6 +301,10 @@ class Verdicts:
 
             write_text(folder / f"{name}.lock.txt", "\n".join(self.provisioned.lock) + "\n")
         return path
+
+    def _predictions(self) -> dict[str, list[tuple[str, float]]] | None:
+        asked = (self.folder / "demo.json").exists() and self.observations("demo").get("demo")
+        return predictions_in(asked.facts) if asked else None
 
     def header(self) -> list[str]:
         """Two lines above the checks: what is verified, with what."""

@@ -100,7 +100,9 @@ def check_signatures(folder: Path) -> str:
     """
     store = next((path for path in STORES if Path(path).exists()), None)
     if store is None:
-        raise Infrastructure("no certificates to check a signature against", where=", ".join(STORES), next="apt-get install ca-certificates")
+        raise Infrastructure(
+            "no certificates to check a signature against", where=", ".join(STORES), next="apt-get install ca-certificates"
+        )
     version = ""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in (".exe", ".dll", ".pyd"):

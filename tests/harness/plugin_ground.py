@@ -16,9 +16,9 @@ from .fakes import FAKES
 
 DIGEST = """
 import sys
-from slowfast_verify import interpreter, matrix, provision
+from slowfast_verify import ground, matrix, provision
 cell = matrix.default().cell(sys.argv[1])
-print(provision.inputs_digest(cell, matrix.default(), interpreter.find(cell.python)))
+print(provision.inputs_digest(cell, matrix.default(), ground.base_of(cell)))
 """
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 CONFTEST = """

@@ -74,6 +74,7 @@ FINDINGS = [
     ("python-out-of-range", ENVIRONMENT, "Python 3.6.15 is outside of what pyslowfast supports (>=3.8)", "is outside of what"),
 ]
 
+
 class Log(Row):
     """One thing that a program printed. id: the known failure that it is, or none. run: what was run, or whom it quotes."""
 

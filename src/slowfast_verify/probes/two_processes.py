@@ -1,8 +1,7 @@
 """Two processes meet over torch.distributed and compute together: the collectives, a DDP step, and the subject's own helpers.
 
 This process is rank 0. Rank 1 is a child that starts while torch is imported here; it gets its functions as marshalled code (this text is
-no file, so it cannot be imported), its orders as lines over a socket, and it leaves when that closes: no child outlives its parent. Not over
-standard input: a thread that waits there keeps every other use of that handle waiting on Windows, and gloo's start is one.
+no file, so it cannot be imported), its orders as lines over a socket, and it leaves when that closes: no child outlives its parent.
 """
 
 import json
@@ -242,6 +241,27 @@ def place(method, folder, number):
     return "env://", {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
 
 
+def patience(torch, dist, timeout):
+    """(what to give as a timeout of so many seconds, how long a wait of one second took or None where it was not measured).
+
+    torch 1.8's store for Windows hands seconds to SO_RCVTIMEO, which takes milliseconds there: a rank that comes 20 ms late is left alone
+    with `Socket Timeout`, and the other one waits in gloo's constructor for ever.
+    """
+    import datetime
+
+    if os.name != "nt":
+        return timeout, None
+    begun = time.time()
+    try:
+        store = dist.TCPStore("127.0.0.1", free_port(), 1, True, datetime.timedelta(seconds=1))
+        begun = time.time()
+        store.wait(["nobody sets this"], datetime.timedelta(seconds=1))
+    except Exception:
+        pass  # it is to end so
+    waited = time.time() - begun
+    return (timeout if waited > 0.7 else timeout * 1000), waited
+
+
 def loopback():
     """The name of the loopback interface, or None: gloo otherwise looks the host's name up, which not every machine can."""
     try:
@@ -252,11 +272,12 @@ def loopback():
 
 
 def probe(step, backend="gloo", methods=("tcp", "file", "env"), module="", functions=(), child=None, timeout=20, start=90):
-    """Returns meetings {method: {ranks: [facts of rank 0, of rank 1]}}, helpers (the same, or None) and skipped (why nothing was done).
+    """Returns meetings {method: {ranks: [facts of rank 0, of rank 1]}}, helpers (the same, or None), skipped (why nothing was done) and
+    one_second (how long the store's wait of one second took, measured on Windows only).
 
     module, functions: the subject's helpers, in a meeting of their own. child: the argv of an interpreter that runs a script here.
     """
-    facts = {"backend": backend, "skipped": None, "meetings": {}, "helpers": None}
+    facts = {"backend": backend, "skipped": None, "meetings": {}, "helpers": None, "one_second": None}
     if backend == "nccl":
         step("count the GPUs")
         import torch
@@ -278,6 +299,7 @@ def probe(step, backend="gloo", methods=("tcp", "file", "env"), module="", funct
         hello = peer.hear(start)
         if "error" in hello:
             raise RuntimeError(hello["error"])
+        allowed, facts["one_second"] = patience(torch, dist, timeout)
         for number, method in enumerate(list(methods) + ([module] if module else [])):
             step("%s over %s" % (method, backend) if method == module else "meet over %s by %s" % (backend, method))
             address, variables = place("file" if method == module else method, folder, number)
@@ -285,7 +307,7 @@ def probe(step, backend="gloo", methods=("tcp", "file", "env"), module="", funct
                 "backend": backend,
                 "init_method": address,
                 "env": variables,
-                "timeout": timeout,
+                "timeout": allowed,
                 "functions": list(functions),
                 "module": module if method == module else "",
             }

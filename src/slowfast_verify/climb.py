@@ -42,6 +42,7 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         flush=True,
     )
     made: Path | None = None
+    runner = "docker" if container else ""
     try:
         if container:
             made = image.build(cell, matrix, base, say=lambda text: print(text, flush=True))
@@ -49,13 +50,13 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
             provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
     except NotVerifiable as problem:
         print(str(problem), flush=True)
-        return _unbuilt(cell, "install", "not verified", folder, reason=problem.what, detail=problem.where), NOTHING_VERIFIED
+        return _unbuilt(cell, "install", "not verified", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
     except Infrastructure as problem:
         print(str(problem), flush=True)
-        return _unbuilt(cell, "install", "infrastructure", folder, reason=problem.what, detail=problem.where), PROBLEMS_FOUND
+        return _unbuilt(cell, "install", "infrastructure", folder, problem.what, problem.where, runner), PROBLEMS_FOUND
     except provision.InstallFailed as failed:
         print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
-        return _install_failed(cell, matrix, failed, folder)
+        return _install_failed(cell, matrix, failed, folder, runner)
     return verify_cell(cell, folder, jobs=jobs, extra=(*extra, *(("--standing", str(made)) if made else ())), made=made)
 
 
@@ -173,17 +174,17 @@ def _latest_step(shared: Path) -> str:
     return "; ".join(lines) or "judging"
 
 
-def _unbuilt(cell: Cell, rung: str, outcome: records.Outcome, folder: Path, reason: str, detail: str = "") -> Record:
+def _unbuilt(cell: Cell, rung: str, outcome: records.Outcome, folder: Path, reason: str, detail: str = "", runner: str = "") -> Record:
     check = CheckResult(
         id=f"{rung}::environment_stands",
         rung=rung,
         outcome=outcome,
         reason=reason + (f" ({records.scrub(detail, _places())})" if detail else ""),
     )
-    return _write(cell, [check], folder)
+    return _write(cell, [check], folder, runner)
 
 
-def _install_failed(cell: Cell, matrix: Matrix, failed: provision.InstallFailed, folder: Path) -> tuple[Record, int]:
+def _install_failed(cell: Cell, matrix: Matrix, failed: provision.InstallFailed, folder: Path, runner: str = "") -> tuple[Record, int]:
     name = "resolve::requirements_resolve" if failed.rung == "resolve" else "install::environment_stands"
     expected = any(row.concerns(cell, name) and row.cause == failed.known for row in matrix.expectations(cell))
     detail = FailureDetail(how="raised", type="InstallFailed", message=records.scrub(failed.message, _places()), step=failed.step,
@@ -192,7 +193,7 @@ def _install_failed(cell: Cell, matrix: Matrix, failed: provision.InstallFailed,
         id=name, rung=failed.rung, outcome="failed as expected" if expected else "failed", failure=detail, knowledge=failed.known
     )
     before = [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed")] if failed.rung == "install" else []
-    record = _write(cell, [*before, check], folder)
+    record = _write(cell, [*before, check], folder, runner)
     return record, exit_code(record)
 
 
@@ -200,13 +201,14 @@ def _places() -> dict[str, str]:
     return {str(Path.home()): "~", str(layout.home()): "{home}", str(layout.root()): "{suite}"}
 
 
-def _write(cell: Cell, checks: list[CheckResult], folder: Path) -> Record:
+def _write(cell: Cell, checks: list[CheckResult], folder: Path, runner: str = "") -> Record:
+    """The record of a cell that could not be built. runner: `docker` where it was to be an image; empty: what runs such cells here."""
     import platform
 
-    emulated = emulator_of(cell)
+    emulated = None if runner else emulator_of(cell)
     facts = {"kind": "none", "platform": platform.platform(), "machine": platform.machine()}
     facts |= {"runner": label(emulated.kind)} if emulated else {}
-    name = records.name_of(cell.id, emulated.kind if emulated else "native")
+    name = records.name_of(cell.id, runner or (emulated.kind if emulated else "native"))
     record = Record(cell=name, run=run_id(), suite=suite_revision(), target=facts,
                     checks=sorted(checks, key=lambda check: RUNGS.index(check.rung)))  # fmt: skip
     records.write(record, folder)

@@ -56,6 +56,14 @@ class Beside(Row):
     reason: str
 
 
+class Tolerance(Row):
+    """How far the probabilities of a clip may be from a native Linux cell's where that is more than usual, and why."""
+
+    clip: str
+    value: float
+    reason: str
+
+
 class Machine(Row):
     """A system and a processor."""
 
@@ -77,6 +85,7 @@ class Emulator(Row):
     slowness: float
     variable: list[Variable] = []
     pin: list[Pin] = []
+    tolerance: list[Tolerance] = []
     beside: list[Beside] = []
 
     def beside_of(self, cell: Cell) -> list[str]:

@@ -196,3 +196,22 @@ def test_a_base_without_the_cells_python_is_not_verified() -> None:
     with pytest.raises(NotVerifiable, match=r"no Python 3\.10"):
         image.build(cell, default(), base)
     assert not os.path.exists(layout.home() / "containers" / cell.id / "cell.json")  # noqa: PTH110
+
+
+def test_without_an_engine_the_cell_is_not_verified_and_the_native_record_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No engine: not verified with its reason, in a record of its own name beside the native cell's, which is not touched."""
+    from slowfast_verify import climb
+
+    def nobody() -> None:
+        raise NotVerifiable("no container engine answers", where="nowhere")
+
+    monkeypatch.setattr(engine, "client", nobody)
+    native = tmp_path / f"{CELL}.json"
+    native.write_text("as it was", encoding="utf-8")
+    record, code = climb.climb(default().cell(CELL), default(), tmp_path, container=True)
+    assert code == climb.NOTHING_VERIFIED
+    assert [check.outcome for check in record.checks] == ["not verified"]
+    assert "no container engine answers" in (record.checks[0].reason or "")
+    assert record.cell == f"{CELL}+docker"
+    assert (tmp_path / f"{CELL}+docker.json").exists()
+    assert native.read_text(encoding="utf-8") == "as it was"

@@ -71,8 +71,8 @@ def render(found: dict[str, LoopResult]) -> str:
     waiting = sorted(name for name, row in table.items() if row.witness and name not in found)
     without = {name: row.unreproduced for name, row in table.items() if not row.witness}
     lines = [HEAD, f"{len(table)} known failures: {len(green)} loops green, {len(other)} not green, {len(waiting)} not tried yet, "
-             f"{len(without)} not reproduced.", "", "## Green", "", "| known failure | environment | needs | fix | seconds |",
-             "|---|---|---|---|---|"]  # fmt: skip
+             f"{len(without)} not reproduced. {_examples(table)}", "", "## Green", "",
+             "| known failure | environment | needs | fix | seconds |", "|---|---|---|---|---|"]  # fmt: skip
     for row in green:
         mark = "" if table[row.id].reproduce else " (as it is)"
         lines.append(f"| {row.id} | {row.environment}{mark} | {', '.join(row.needs) or '-'} | {row.fixes} | {row.seconds:.0f} |")
@@ -97,6 +97,12 @@ def _environment(name: str) -> str:
 def _cell(text: str) -> str:
     """The first line of a text, as a cell of a table."""
     return text.strip().partition("\n")[0][:200].replace("|", "\\|")
+
+
+def _examples(table: dict[str, knowledge.KnownFailure]) -> str:
+    """Whose words the rules were written from: a rule without an example of ours stands on somebody's report."""
+    reported = sum(1 for row in table.values() if not (row.example and row.example.ours))
+    return f"The examples of {len(table) - reported} were printed by runs of ours, those of {reported} are quoted from reports (`origin`)."
 
 
 def main(arguments: list[str]) -> int:

@@ -93,13 +93,13 @@ def test_reports_folder_that_cannot_be_written_is_told_so(tmp_path: Path) -> Non
     blocked.write_text("a file where a folder should be")
     done = run("climb", "linux-aarch64-py3.11-torch2.15.0-cpu-uv-pytorchvideo@0.1.5", SLOWFAST_VERIFY_REPORTS=str(blocked))
     assert done.returncode == 2
-    done = run("climb", "windows-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5", SLOWFAST_VERIFY_REPORTS=str(blocked))
+    done = run("climb", "windows-py3.8-torch1.8.0-cpu-pip-pytorchvideo@0.1.5", SLOWFAST_VERIFY_REPORTS=str(blocked))
     assert done.returncode == 2 and "cannot be written" in said(done) and str(blocked) in said(done) and "Traceback" not in said(done)
 
 
 def test_cell_of_another_system_is_not_verified(tmp_path: Path) -> None:
     """A cell of another operating system ends with exit code 4 and a record that says why, neither pass nor fail."""
-    done = run("climb", "windows-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5", SLOWFAST_VERIFY_REPORTS=str(tmp_path))
+    done = run("climb", "windows-py3.8-torch1.8.0-cpu-pip-pytorchvideo@0.1.5", SLOWFAST_VERIFY_REPORTS=str(tmp_path))
     (record,) = (tmp_path / "records").glob("*.json")
     assert done.returncode == 4 and '"outcome": "not verified"' in record.read_text() and "needs another system" in record.read_text()
 

@@ -8,7 +8,7 @@ import pytest
 
 from slowfast_verify import subject as subjects
 from slowfast_verify.errors import Problem
-from slowfast_verify.matrix import Matrix, default, runs_here
+from slowfast_verify.matrix import Matrix, default, runnable, runs_here
 
 from . import data_folder
 from .data_folder import append, cell_id, edit
@@ -170,4 +170,4 @@ def test_an_unknown_subject_of_a_command_line_is_told() -> None:
 
 def test_the_default_selection_runs_here_or_nowhere() -> None:
     """What is selected by default belongs to this operating system and processor."""
-    assert all(runs_here(cell) for cell in default().selection())
+    assert all(runnable(cell) for cell in default().selection())

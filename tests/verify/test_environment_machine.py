@@ -24,6 +24,8 @@ def _gpus(machine):
 
 def _command(tools, name, needed_for):
     """The version of a command; not verifiable where there is none, a failure where it does not run."""
+    if name not in tools:
+        raise NotVerifiable(f"matrices/questions.toml does not ask for {name}")
     tool = tools[name]
     if not tool["path"]:
         raise NotVerifiable(f"there is no {name} on PATH: {needed_for}")

@@ -126,7 +126,7 @@ def test_no_part_of_the_runner_replaces_what_another_defines() -> None:
 def test_only_provision_and_fix_install() -> None:
     """One file installs, and the one that carries out fixes."""
     callers = {path.stem for path in HOST if ".installer" in imports_of(path)}
-    assert callers <= {"provision", "fix"}
+    assert callers <= {"provision", "ground", "fix"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -72,7 +72,10 @@ class Machine(Row):
 
 
 class Emulator(Row):
-    """One way. os, arch: what it runs; on: where it runs; debian: the packages that bring `commands`; slowness: factor for time limits."""
+    """One way. os, arch: what it runs; on: where it runs; debian: the packages that bring `commands`; slowness: factor for time limits.
+
+    attempts: how often a question is put whose process dies, hangs or does not start, which may be the emulator's doing.
+    """
 
     kind: Kind
     title: str
@@ -83,6 +86,7 @@ class Emulator(Row):
     debian: list[str]
     uv_platform: str
     slowness: float
+    attempts: int = 1
     variable: list[Variable] = []
     pin: list[Pin] = []
     tolerance: list[Tolerance] = []
@@ -184,6 +188,11 @@ def require_start(kind: str, command: Sequence[str], environ: Mapping[str, str],
         raise Infrastructure(f"{title}: a Python does not start: {how}", cause=last[:300], next=again)
 
 
+def lost(one: Observation) -> bool:
+    """Whether a question has no answer because its process died, hung or never started."""
+    return one.how in ("died", "hung", "unreachable")
+
+
 def whose_fault(kind: str, seen: Sequence[Observation]) -> str | None:
     """Why nobody can be blamed for what became of these questions: under an emulator a process that dies, hangs or never starts may be
     the emulator's doing. None for an answer, an exception, or a native target: those tell of what is under test.
@@ -191,7 +200,7 @@ def whose_fault(kind: str, seen: Sequence[Observation]) -> str | None:
     if kind not in all_emulators():
         return None
     for one in seen:
-        if one.how in ("died", "hung", "unreachable") or one.at_exit:
+        if lost(one) or one.at_exit:
             step = f" (while: {one.step})" if one.step else ""
             return (
                 f"{one.id} {one.how if not one.at_exit else 'died on its way out'} under {label(kind)}: {one.at_exit or one.message}{step}"  # type: ignore[arg-type]

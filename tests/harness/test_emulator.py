@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from slowfast_verify import climb, emulator, ground, layout, provision, windows_python
 from slowfast_verify import target as targets
+from slowfast_verify.attempts import observe_again
 from slowfast_verify.cell import parse
 from slowfast_verify.errors import Infrastructure, NotVerifiable, Problem
 from slowfast_verify.matrix import default
@@ -311,3 +313,25 @@ def test_only_the_prefix_of_the_cell_is_ended(real: Provisioned, tmp_path: Path)
             stream.close()
     assert processes_of(other) == []
     assert other.is_dir()
+
+
+def a_flaky_target(folder: Path, kind: str, times: int) -> tuple[Target, Question]:
+    """This Python, and a question whose process dies the first `times` that it is put."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        f"import os\nn = len(os.listdir({str(folder)!r}))\nopen(os.path.join({str(folder)!r}, f'seen{{n}}'), 'w').close()\n"
+        f"if n <= {times}:\n    os._exit(3)\n",
+        encoding="utf-8",
+    )
+    target = Target(argv=(sys.executable,), kind=kind, env={"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"})
+    return target, fakes.questions(("fake_answer", {}))[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "times", "how", "attempts"), [("wine", 1, "answered", 2), ("wine", 2, "unreachable", 2), ("venv", 1, "unreachable", 1)]
+)
+def test_what_died_under_an_emulator_is_asked_once_more(kind: str, times: int, how: str, attempts: int, tmp_path: Path) -> None:
+    """Once and no more; natively a death is a finding at the first time."""
+    target, question = a_flaky_target(tmp_path / "flaky", kind, times)
+    seen = observe_again(target, [question], places={})[question.id]
+    assert (seen.how, seen.attempts) == (how, attempts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from dataclasses import asdict
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ class Verdicts:
         cell, provisioned = None, None
         if option.cell:
             cell = default().cell(option.cell)
-            provisioned = _handed(option.standing) if option.standing else provision.standing(cell, default())
+            made = Path(option.standing).read_text(encoding="utf-8") if option.standing else ""
+            provisioned = Provisioned.model_validate_json(made) if made else provision.standing(cell, default())
             if provisioned is None:
                 raise Problem(
                     f"the environment of {cell.id} does not stand", cause="it was never built, or its inputs changed since",
@@ -107,8 +109,7 @@ class Verdicts:
         """What an xdist worker needs, as text."""
         return json.dumps({
             "subject": self.subject.name, "cell": self.cell.id if self.cell else None, "inventory": self.inventory, "asked": self.asked,
-            "target": {"argv": self.target.argv, "kind": self.target.kind, "env": self.target.env, "clean": self.target.clean,
-                       "slowness": self.target.slowness, "shown": self.target.shown, "made_of": self.target.made_of},
+            "target": asdict(self.target),
             "folder": str(self.folder), "provisioned": self.provisioned.model_dump() if self.provisioned else None,
         })  # fmt: skip
 
@@ -313,10 +314,6 @@ class Verdicts:
             f"verifying: {what}",
             f"subject: {self.subject.title}; Python {self.inventory['python']}; {len(self.inventory['modules'])} modules",
         ]
-
-
-def _handed(file: str) -> Provisioned:
-    return Provisioned.model_validate_json(Path(file).read_text(encoding="utf-8"))
 
 
 @cache

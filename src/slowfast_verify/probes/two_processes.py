@@ -151,13 +151,8 @@ class Peer(object):
     """Rank 1, as seen from here."""
 
     def __init__(self, argv, folder):
-        for name, data in (
-            ("rank1.py", CHILD.encode("ascii")),
-            (
-                "rank1.code",
-                marshal.dumps(dict((function.__name__, function.__code__) for function in (collectives, helpers, meet, follow))),
-            ),
-        ):
+        code = dict((function.__name__, function.__code__) for function in (collectives, helpers, meet, follow))
+        for name, data in (("rank1.py", CHILD.encode("ascii")), ("rank1.code", marshal.dumps(code))):
             with open(os.path.join(folder, name), "wb") as handle:
                 handle.write(data)
         self.server = socket.socket()
@@ -227,9 +222,9 @@ class Peer(object):
 
 def free_port():
     """A port that the system says is free now."""
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        return probe_socket.getsockname()[1]
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 def place(method, folder, number):
@@ -244,22 +239,21 @@ def place(method, folder, number):
 def patience(torch, dist, timeout):
     """(what to give as a timeout of so many seconds, how long a wait of one second took or None where it was not measured).
 
-    torch 1.8's store for Windows hands seconds to SO_RCVTIMEO, which takes milliseconds there: a rank that comes 20 ms late is left alone
-    with `Socket Timeout`, and the other one waits in gloo's constructor for ever.
+    torch 1.8's store for Windows hands seconds to SO_RCVTIMEO, which takes milliseconds there: a rank that waits for more than 20 ms leaves
+    with `Socket Timeout`, and the other one stays in gloo's constructor for ever.
     """
     import datetime
 
+    begun = time.time()
     if os.name != "nt":
         return timeout, None
-    begun = time.time()
     try:
         store = dist.TCPStore("127.0.0.1", free_port(), 1, True, datetime.timedelta(seconds=1))
         begun = time.time()
         store.wait(["nobody sets this"], datetime.timedelta(seconds=1))
     except Exception:
         pass  # it is to end so
-    waited = time.time() - begun
-    return (timeout if waited > 0.7 else timeout * 1000), waited
+    return timeout if time.time() - begun > 0.7 else timeout * 1000, time.time() - begun
 
 
 def loopback():
@@ -273,7 +267,7 @@ def loopback():
 
 def probe(step, backend="gloo", methods=("tcp", "file", "env"), module="", functions=(), child=None, timeout=20, start=90):
     """Returns meetings {method: {ranks: [facts of rank 0, of rank 1]}}, helpers (the same, or None), skipped (why nothing was done) and
-    one_second (how long the store's wait of one second took, measured on Windows only).
+    one_second (seconds that the store's wait of one took, on Windows).
 
     module, functions: the subject's helpers, in a meeting of their own. child: the argv of an interpreter that runs a script here.
     """

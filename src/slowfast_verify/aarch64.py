@@ -62,12 +62,7 @@ def stand(version: str) -> Path:
 
     Raises NotVerifiable where Debian has no such Python or apt is missing, Infrastructure where the mirror does not answer.
     """
-    if version != system().debian.python:
-        raise NotVerifiable(
-            f"no aarch64 Python {version}", where="matrices/aarch64.toml",
-            cause=f"Debian {system().debian.suite} has {system().debian.python} and no other",
-            next=f"take a cell with Python {system().debian.python}: slowfast-verify cells 'linux-aarch64-*'",
-        )  # fmt: skip
+    offer(version)
     folder = root_of(version)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=FETCH_SECONDS):
@@ -81,6 +76,16 @@ def stand(version: str) -> Path:
                 shutil.rmtree(folder, ignore_errors=True)
                 fresh.rename(folder)
     return folder
+
+
+def offer(version: str) -> None:
+    """Raise NotVerifiable for a Python that this Debian has not."""
+    if version != system().debian.python:
+        raise NotVerifiable(
+            f"no aarch64 Python {version}", where="matrices/aarch64.toml",
+            cause=f"Debian {system().debian.suite} has {system().debian.python} and no other",
+            next=f"take a cell with Python {system().debian.python}: slowfast-verify cells 'linux-aarch64-*'",
+        )  # fmt: skip
 
 
 def root_of(version: str) -> Path:

@@ -34,18 +34,20 @@ def twins(identifier: str) -> list[str]:
 def differences(reference: Record, other: Record, tolerance: float = TOLERANCE) -> list[str]:
     """What `other` says differently, a sentence each; nothing when they agree. Wider limits of single clips are data (emulators.toml)."""
     kind = other.cell.partition("+")[2]
-    wider = {row.clip: row.value for row in all_emulators()[kind].tolerance} if kind in all_emulators() else {}
+    wider = {row.clip: row for row in all_emulators()[kind].tolerance} if kind in all_emulators() else {}
     found = []
     wanted, got = reference.predictions or {}, other.predictions or {}
     if not wanted and RUNGS.index(reference.reached() or RUNGS[0]) >= RUNGS.index("demo"):
         found.append(f"{reference.cell} holds no probabilities to compare with")
     for clip, windows in wanted.items():
         mine = got.get(clip)
+        row = wider.get(clip) or wider.get("*")
+        limit, same_label = (max(tolerance, row.value), row.label) if row else (tolerance, True)
         if mine is None or len(mine) != len(windows):
             found.append(f"{clip}: {len(mine or [])} windows instead of {len(windows)}")
             continue
         for number, ((label, probability), (my_label, my_probability)) in enumerate(zip(windows, mine, strict=True)):
-            if label != my_label or abs(probability - my_probability) > max(tolerance, wider.get(clip, 0)):
+            if (label != my_label and same_label) or abs(probability - my_probability) > limit:
                 found.append(f"{clip}, window {number}: {my_label} {my_probability:.6f} instead of {label} {probability:.6f}")
     ends = [RUNGS.index(reached) if (reached := record.reached()) else -1 for record in (reference, other)]
     if ends[1] < ends[0]:

@@ -57,10 +57,14 @@ class Beside(Row):
 
 
 class Tolerance(Row):
-    """How far the probabilities of a clip may be from a native Linux cell's where that is more than usual, and why."""
+    """How far the probabilities of a clip (or `*`) may be from a native Linux cell's where that is more than usual, and why.
+
+    label: whether the label must be the same; of a clip that has none it is whichever of several equals comes first.
+    """
 
     clip: str
     value: float
+    label: bool = True
     reason: str
 
 

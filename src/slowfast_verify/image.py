@@ -61,7 +61,7 @@ def build(cell: Cell, matrix: Matrix, base: str = "", say: Say = print) -> Path:
         state.unlink(missing_ok=True)
         begun = time.monotonic()
         _require_python(base, cell)
-        image = run_build(client, context, arguments, folder / "logs" / "build.log", say)
+        image = run_build(client, context, arguments, folder / "logs" / "build.log", say, tag_of(cell))
         variables = {key: value for _, action in actions_of(revision, stack.workarounds) if cell.matches(action.when)
                      for key, value in action.env.items()}  # fmt: skip
         found = Provisioned(
@@ -145,14 +145,19 @@ def digest_of(context: Path, arguments: dict[str, str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def run_build(client: object, context: Path, arguments: dict[str, str], log: Path, say: Say) -> str:
+def tag_of(cell: Cell) -> str:
+    """What the image of a cell is called: without a name the engine's `image prune` would take it."""
+    return f"slowfast-verify:{cell.id.replace('@', '-')}"
+
+
+def run_build(client: object, context: Path, arguments: dict[str, str], log: Path, say: Say, tag: str | None = None) -> str:
     """Have the engine build the context; its words go to `log`. Returns the image's id; raises as `build` does."""
     proxies = {name: os.environ[name] for name in PROXIES if os.environ.get(name)}
     for path in [context, *context.rglob("*")]:
         os.utime(path, (0, 0))  # the engine's cache looks at contents, and old ones at times as well
     image, text, begun, step = "", "", time.monotonic(), ""
     with log.open("w", encoding="utf-8") as stream:
-        for event in client.api.build(path=str(context), buildargs={**arguments, **proxies}, rm=True, forcerm=True, decode=True):  # type: ignore[attr-defined]
+        for event in client.api.build(path=str(context), buildargs={**arguments, **proxies}, rm=True, forcerm=True, decode=True, tag=tag):  # type: ignore[attr-defined]
             said = re.sub(r"\x1b\[[0-9;]*m", "", str(event.get("stream") or event.get("error") or ""))
             stream.write(said)
             stream.flush()

@@ -6,7 +6,9 @@ target in one process; batches are independent, so that pytest-xdist may put two
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import Field
@@ -115,6 +117,13 @@ def subject_modules(subject: Subject, inventory: dict[str, Any]) -> list[str]:
     """Every module that was found by walking the subject's packages, but for those that the data skips with a reason."""
     skipped = {skip.module for skip in subject.modules.skip}
     return [name for name in inventory["modules"] if name not in skipped]
+
+
+@cache
+def expected_clips() -> dict[str, dict[str, Any]]:
+    """The clips that a model answers for; the one for readers is none."""
+    table = json.loads((layout.fixtures() / "expected.json").read_text(encoding="utf-8"))["clips"]
+    return {name: row for name, row in table.items() if "windows" in row}
 
 
 def filled(value: Any, places: dict[str, str], opts: dict[str, str]) -> Any:

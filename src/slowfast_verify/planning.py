@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from . import interpreter, layout, provision, sources
+from . import aarch64, interpreter, layout, provision, sources
 from .cell import Cell
 from .emulator import emulator_of
 from .errors import NotVerifiable
@@ -57,7 +57,12 @@ def _obstacle(cell: Cell, matrix: Matrix) -> str | None:
         return f"needs {cell.os} on {cell.arch}"
     emulated = emulator_of(cell)
     try:
-        emulated.require() if emulated else interpreter.find(cell.python)
+        if emulated:
+            emulated.require()
+            if emulated.kind == "qemu":
+                aarch64.offer(cell.python)
+        else:
+            interpreter.find(cell.python)
     except NotVerifiable as problem:
         return f"{problem.what}: {problem.next}" if emulated else problem.what
     for address in provision.addresses(cell, matrix):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from functools import cache, cached_property
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ class Verdicts:
         cell, provisioned = None, None
         if option.cell:
             cell = default().cell(option.cell)
-            provisioned = _handed(option.standing) if option.standing else provision.standing(cell, default())
+            made = Path(option.standing).read_text(encoding="utf-8") if option.standing else ""
+            provisioned = Provisioned.model_validate_json(made) if made else provision.standing(cell, default())
             if provisioned is None:
                 raise Problem(
                     f"the environment of {cell.id} does not stand", cause="it was never built, or its inputs changed since",
@@ -108,8 +110,7 @@ class Verdicts:
         """What an xdist worker needs, as text."""
         return json.dumps({
             "subject": self.subject.name, "cell": self.cell.id if self.cell else None, "inventory": self.inventory, "asked": self.asked,
-            "target": {"argv": self.target.argv, "kind": self.target.kind, "env": self.target.env, "clean": self.target.clean,
-                       "slowness": self.target.slowness, "shown": self.target.shown, "made_of": self.target.made_of},
+            "target": asdict(self.target),
             "folder": str(self.folder), "provisioned": self.provisioned.model_dump() if self.provisioned else None,
         })  # fmt: skip
 
@@ -184,7 +185,9 @@ class Verdicts:
         if name == "published":
             return ["SLOWFAST_8x8_R50"] if self.asked.get("zoo") and "published" in self.subject.command else []
         if name in ("clip", "moving_clip", "still_clip"):
-            return [clip for clip, row in _expected_clips().items() if name == "clip" or (name == "moving_clip") == bool(row["label"])]
+            return [
+                clip for clip, row in ladder.expected_clips().items() if name == "clip" or (name == "moving_clip") == bool(row["label"])
+            ]
         if name == "our_config":
             asked = [command.args for command in self.subject.command.values() if command.args.get("ours")]
             places = [(Path(args["ours"].replace("{fixtures}", str(layout.fixtures()))), args.get("omit", [])) for args in asked]
@@ -276,13 +279,10 @@ class Verdicts:
                 facts[package] = self.inventory["distributions"][package]["version"]
         by = [row["installer"] or "unknown" for row in self.inventory["distributions"].values()]
         facts["installers"] = {name: by.count(name) for name in sorted(set(by))}
-<<<<<<< HEAD
         if self.target.made_of:
             facts["image"] = self.target.made_of
-=======
         if again := sorted(o.id for batch in self._read.values() for o in batch.values() if o.attempts > 1):
             facts["asked_again"] = again
->>>>>>> 8a3dde0e081f1f20ab92982c0c9457b0a7451ef8
         installation = None
         if self.provisioned:
             p = self.provisioned
@@ -317,14 +317,3 @@ class Verdicts:
             f"verifying: {what}",
             f"subject: {self.subject.title}; Python {self.inventory['python']}; {len(self.inventory['modules'])} modules",
         ]
-
-
-def _handed(file: str) -> Provisioned:
-    return Provisioned.model_validate_json(Path(file).read_text(encoding="utf-8"))
-
-
-@cache
-def _expected_clips() -> dict[str, dict[str, Any]]:
-    """The clips that a model answers for; the one for readers is none."""
-    table = json.loads((layout.fixtures() / "expected.json").read_text(encoding="utf-8"))["clips"]
-    return {name: row for name, row in table.items() if "windows" in row}

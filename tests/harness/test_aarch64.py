@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import aarch64, emulator, foreign, ground
+from slowfast_verify import aarch64, emulator, foreign, ground, layout
+from slowfast_verify import record as records
 from slowfast_verify import target as targets
+from slowfast_verify.agreement import differences
 from slowfast_verify.errors import Infrastructure, NotVerifiable
 from slowfast_verify.matrix import default
 from slowfast_verify.observe import observe
@@ -205,3 +207,24 @@ def test_a_damaged_system_is_mended_or_infrastructure(system: Path, monkeypatch:
     with pytest.raises(Infrastructure, match="damaged") as caught:
         ground.target_of(stands)
     assert "ld-linux" in caught.value.where
+
+
+def test_the_kept_records_agree_with_native_ones() -> None:
+    """What ran under qemu-user, and in a container, says what the native cell says: the limits are data, each with its reason."""
+    evidence = layout.reports() / "evidence"
+    native = records.read(evidence / "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5.json")
+    for name in (f"{CELL}+qemu", "linux-py3.11-torch2.1.2-cpu-pip-pytorchvideo@0.1.5+docker"):
+        assert differences(native, records.read(evidence / f"{name}.json")) == []
+
+
+def test_another_label_or_a_larger_difference_is_told() -> None:
+    """Beyond the limit of its clip a probability is a difference, and so is another label; where a clip has no label it is not."""
+    native = records.read(layout.reports() / "evidence" / "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5.json")
+    assert native.predictions
+    wrong = {clip: list(windows) for clip, windows in native.predictions.items()}
+    wrong["up"][0] = ("down", wrong["up"][0][1])
+    wrong["left"][1] = ("left", wrong["left"][1][1] - 6e-4)
+    wrong["right"][0] = ("right", wrong["right"][0][1] - 4e-4)  # within the limit
+    wrong["still"][0] = ("nothing", wrong["still"][0][1])
+    found = differences(native, native.model_copy(update={"cell": f"{CELL}+qemu", "predictions": wrong}))
+    assert sorted(line.partition(":")[0] for line in found) == ["left, window 1", "up, window 0"]

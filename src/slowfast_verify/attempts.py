@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from .emulator import all_emulators, lost
+from .emulator import KINDS, all_emulators, lost
 from .observe import observe
 from .question import Observation, Question
 from .target import Target
@@ -18,8 +18,8 @@ def observe_again(
 ) -> dict[str, Observation]:
     """{id: Observation}; one that was put more than once is the last, and tells by `attempts`. Natively nothing is put twice."""
     found = observe(target, questions, places=places, on_step=on_step)
-    emulated = all_emulators().get(target.kind)
-    for attempt in range(2, (emulated.attempts if emulated else 1) + 1):
+    times = all_emulators()[target.kind].attempts if target.kind in KINDS else 1
+    for attempt in range(2, times + 1):
         for question in [one for one in questions if one.id in found and lost(found[one.id])]:  # each in a process of its own
             seen = observe(target, [question], places=places, on_step=on_step)[question.id]
             found[question.id] = seen.model_copy(update={"attempts": attempt})

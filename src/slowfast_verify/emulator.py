@@ -27,6 +27,7 @@ from .errors import Infrastructure, NotVerifiable
 from .question import Observation
 
 Kind = Literal["wine", "qemu"]
+KINDS = ("wine", "qemu")
 PREFIX_SECONDS = 180.0  # a first start writes some 600 MB of links and files
 START_SECONDS = 90.0  # a Python that prints one word; 4 s where nothing else runs
 SIGN_OF_LIFE = "it starts"
@@ -201,7 +202,7 @@ def whose_fault(kind: str, seen: Sequence[Observation]) -> str | None:
     """Why nobody can be blamed for what became of these questions: under an emulator a process that dies, hangs or never starts may be
     the emulator's doing. None for an answer, an exception, or a native target: those tell of what is under test.
     """
-    if kind not in all_emulators():
+    if kind not in KINDS:
         return None
     for one in seen:
         if lost(one) or one.at_exit:

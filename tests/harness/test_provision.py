@@ -151,7 +151,7 @@ def test_a_missing_interpreter_is_not_verified(ground: Ground) -> None:
 
 def test_another_system_is_not_verified(ground: Ground) -> None:
     """A cell of another operating system is not attempted."""
-    text = ground.stack.read_text(encoding="utf-8").replace(f'"{ground.id.split("-")[0]}"', '"windows"')
+    text = ground.stack.read_text(encoding="utf-8").replace(f'"{ground.id.split("-")[0]}"', '"macos"')
     ground.stack.write_text(text, encoding="utf-8")
     matrix = ground.matrix
     (cell,) = matrix.cells.values()

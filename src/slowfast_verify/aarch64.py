@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,7 +27,10 @@ NEEDED = ("lib/ld-linux-aarch64.so.1", "lib/aarch64-linux-gnu/libc.so.6", "usr/b
 
 
 class Debian(Row):
-    """Which Debian, from where, who signs it; python is the one that it has; megabytes: of the download."""
+    """Which Debian, from where, who signs it; python is the one that it has; megabytes: of the download.
+
+    mirror, security: addresses of archives; empty for what this machine's own apt is configured with.
+    """
 
     suite: str
     mirror: str
@@ -53,8 +57,21 @@ class System(Row):
 
 @cache
 def system() -> System:
-    """What the system is made of."""
-    return load(layout.matrices() / "aarch64.toml", System)
+    """What the system is made of, with the archives that this machine's apt fetches from where the data names none."""
+    found = load(layout.matrices() / "aarch64.toml", System)
+    named = {"mirror": found.debian.mirror or archive("debian"), "security": found.debian.security or archive("debian-security")}
+    return found.model_copy(update={"debian": found.debian.model_copy(update=named)})
+
+
+def archive(name: str, etc: Path = Path("/etc/apt")) -> str:
+    """The address of an archive (`debian`, `debian-security`) in apt's sources, of either form; empty where none is named."""
+    for path in [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]:
+        if path.suffix in (".list", ".sources") and path.is_file():
+            text = re.sub(r"(?m)^\s*#.*$", "", path.read_text(encoding="utf-8", errors="replace"))
+            found = re.search(rf"\b\w+:/\S*/{re.escape(name)}(?=/?\s)", text + "\n")
+            if found:
+                return found[0]
+    return ""
 
 
 def stand(version: str) -> Path:
@@ -148,6 +165,11 @@ def require() -> None:
             f"no aarch64 system: {', '.join(lost)} is not installed", where="PATH", cause="Debian's arm64 packages are fetched by apt",
             next="run it on Debian or Ubuntu, or hand in a system of your own: --target qemu:ROOT",
         )  # fmt: skip
+    if not system().debian.mirror:
+        raise NotVerifiable(
+            "no aarch64 system: this machine's apt names no archive of Debian", where="/etc/apt",
+            next="name one in matrices/aarch64.toml (mirror)",
+        )  # fmt: skip
     if not Path(system().debian.keyring).exists():
         raise NotVerifiable(
             "no aarch64 system: Debian's keys are not installed", where=system().debian.keyring,
@@ -163,7 +185,8 @@ def configuration(folder: Path) -> Path:
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "state" / "status").touch()
     signed = f"[arch=arm64 signed-by={row.keyring}]"
-    lines = [f"deb {signed} {row.mirror} {row.suite} main", f"deb {signed} {row.security} {row.suite}-security main"]
+    lines = [f"deb {signed} {row.mirror} {row.suite} main"]
+    lines += [f"deb {signed} {row.security} {row.suite}-security main"] if row.security else []
     write_text(folder / "etc" / "sources.list", "\n".join(lines) + "\n")
     settings = {
         "APT::Architecture": "arm64", "APT::Architectures::": "arm64", "APT::Install-Recommends": "false", "APT::Sandbox::User": "",

@@ -228,3 +228,24 @@ def test_another_label_or_a_larger_difference_is_told() -> None:
     wrong["still"][0] = ("nothing", wrong["still"][0][1])
     found = differences(native, native.model_copy(update={"cell": f"{CELL}+qemu", "predictions": wrong}))
     assert sorted(line.partition(":")[0] for line in found) == ["left, window 1", "up, window 0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "address"),
+    [
+        (
+            "debian.sources",
+            "Types: deb\n# https://old.example/debian\nURIs: https://mirror.example/debian\nSuites: bookworm\n",
+            "https://mirror.example/debian",
+        ),
+        ("sources.list", "deb [arch=amd64] http://mirror.example/debian/ bookworm main\n", "http://mirror.example/debian"),
+        ("other.list", "deb https://mirror.example/debian-security bookworm-security main\n", ""),
+        ("other.list", "# deb https://mirror.example/debian bookworm main\n", ""),
+    ],
+)
+def test_the_machines_own_mirror_is_used(tmp_path: Path, name: str, text: str, address: str) -> None:
+    """The archive is the one that apt fetches from, in the old form and in the new; a comment and another archive are none."""
+    folder = tmp_path if name == "sources.list" else tmp_path / "sources.list.d"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    assert aarch64.archive("debian", tmp_path) == address

@@ -147,7 +147,7 @@ def _stat(path: Path) -> Any:
 
 def proven_file() -> Path:
     """What the loops carried out: a list of {id, outcome, fixes, ...} as `nox -s loops` wrote it; it need not exist."""
-    return layout.reports() / "loops.json"
+    return layout.root() / "reports" / "loops.json"  # the project's own, wherever a run of today writes its reports
 
 
 def _known() -> Iterator[dict[str, Any]]:

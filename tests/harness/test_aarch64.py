@@ -211,7 +211,7 @@ def test_a_damaged_system_is_mended_or_infrastructure(system: Path, monkeypatch:
 
 def test_the_kept_records_agree_with_native_ones() -> None:
     """What ran under qemu-user, and in a container, says what the native cell says: the limits are data, each with its reason."""
-    evidence = layout.reports() / "evidence"
+    evidence = layout.root() / "reports" / "evidence"
     native = records.read(evidence / "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5.json")
     for name in (f"{CELL}+qemu", "linux-py3.11-torch2.1.2-cpu-pip-pytorchvideo@0.1.5+docker"):
         assert differences(native, records.read(evidence / f"{name}.json")) == []
@@ -219,7 +219,7 @@ def test_the_kept_records_agree_with_native_ones() -> None:
 
 def test_another_label_or_a_larger_difference_is_told() -> None:
     """Beyond the limit of its clip a probability is a difference, and so is another label; where a clip has no label it is not."""
-    native = records.read(layout.reports() / "evidence" / "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5.json")
+    native = records.read(layout.root() / "reports" / "evidence" / "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5.json")
     assert native.predictions
     wrong = {clip: list(windows) for clip, windows in native.predictions.items()}
     wrong["up"][0] = ("down", wrong["up"][0][1])

@@ -21,7 +21,8 @@ MOST = 5  #: diagnoses of one log; what stands further down was never the cause
 @dataclass(frozen=True)
 class Diagnosis:
     """One known failure that a log shows. confidence: high (the exception and its words, or several things agree), medium (words), low
-    (only the class of the failure is certain). fix: lines as instructions.Step has them. evidence: {"line": from 1, "text"}.
+    (only the class of the failure is certain). fix: lines as instructions.Step has them; tried: what our tests did with it.
+    evidence: {"line": from 1, "text"}.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Diagnosis:
     evidence: dict[str, Any]
     fix: list[dict[str, str]]
     carried_out: bool
+    tried: str
     confidence: str
     unsure: str
     seen_in: list[str]
@@ -54,23 +56,23 @@ class Answer:
 def diagnose(log: Log) -> Answer:
     """What the log shows. An empty answer means: nothing that is known here."""
     table = index()
-    found, text = _found(table, log)
+    found = _found(table, log)
     if log.unwrapped and all(match.generic for match in found):  # nothing, or only the class of it: the telling word may be broken in two
-        again, whole = _found(table, log.unwrapped)
+        again = _found(table, log.unwrapped)
         if again and not (found and again[0].generic):
-            log, found, text = log.unwrapped, again, whole
+            log, found = log.unwrapped, again
     diagnoses = [_diagnosis(table, match, log) for match in found[:MOST]]
     needs = []
     if not found:
-        failure = Failure(text=text)
+        failure = Failure(text=log.text)
         asks = ranked(table.candidates(table.asks, failure), lambda row: row.rules, failure)
         needs = [_entry(table.asks, match.id).shown for match in asks[:1]]
     return Answer(log.source, diagnoses, needs)
 
 
-def _found(table: Index, log: Log) -> tuple[list[Match], str]:
+def _found(table: Index, log: Log) -> list[Match]:
     failure = Failure(text=log.text)
-    return ranked(table.candidates(table.known, failure), lambda row: row.rules, failure), log.text
+    return ranked(table.candidates(table.known, failure), lambda row: row.rules, failure)
 
 
 def _entry(entries: list[Entry], identifier: str) -> Entry:
@@ -84,7 +86,8 @@ def _diagnosis(table: Index, match: Match, log: Log) -> Diagnosis:
     confidence = "low" if match.generic else "high" if agreeing > 1 and not shown["unsure"] else "medium"
     return Diagnosis(
         id=match.id, title=shown["title"], rung=shown["rung"], cause=shown["cause"], cause_zh=shown["cause_zh"],
-        evidence={"line": number, "text": line.strip()}, fix=shown["fix"], carried_out=shown["carried_out"], confidence=confidence,
+        evidence={"line": number, "text": line.strip()}, fix=shown["fix"], carried_out=shown["carried_out"], tried=shown["tried"],
+        confidence=confidence,
         unsure=shown["unsure"], seen_in=shown["seen_in"], dead_ends=shown["dead_ends"],
     )  # fmt: skip
 
@@ -100,9 +103,7 @@ def printed(answer: Answer, width: int = 100, chinese: bool = False) -> str:
             limit = f"({step['for_']}) " if step["for_"] else ""
             lines += _block("fix", limit + step["text"], width)
             lines += _block("", f"because {step['why']}", width) if step["why"] else []
-        if found.fix:
-            lines += _block("tried", "our tests broke an environment this way and mended it with this fix" if found.carried_out else
-                            "not by our tests: no machine of ours shows this failure", width)  # fmt: skip
+        lines += _block("tried", found.tried, width)
         for dead in found.dead_ends:
             lines += _block("not", f"{dead['tried']}: {dead['why']}", width)
         lines += _block("unsure", found.unsure, width)

@@ -15,13 +15,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__, layout
 from .atomic import write_text
 from .matching import Failure
 
-FORM = 4  #: raise it when what is kept changes
+if TYPE_CHECKING:
+    from .knowledge import KnownFailure
+
+FORM = 5  #: raise it when what is kept changes
 
 
 @dataclass(frozen=True)
@@ -130,8 +133,7 @@ def _key() -> str:
     """What the index is made from: every file's name, size and time, and the code's version."""
     paths = [
         *layout.knowledge().rglob("*.toml"),
-        *Path(__file__).parent.glob("i*.py"),
-        Path(__file__).with_name("needles.py"),
+        *(Path(__file__).with_name(f"{name}.py") for name in ("index", "instructions", "knowledge", "needles")),
         proven_file(),
     ]
     rows = sorted((str(path), stat.st_mtime_ns, stat.st_size) for path in paths if (stat := _stat(path)))
@@ -159,7 +161,7 @@ def _known() -> Iterator[dict[str, Any]]:
         fix = [step._asdict() for action in row.fix for step in steps(action)]
         shown = {
             "title": row.title, "rung": row.rung, "cause": _flat(row.explain.cause), "cause_zh": _flat(row.explain.cause_zh), "fix": fix,
-            "carried_out": name in proven, "unsure": _flat(row.unsure), "seen_in": row.seen_in,
+            **_tried(row, proven.get(name)), "unsure": _flat(row.unsure), "seen_in": row.seen_in,
             "dead_ends": [dead.model_dump() for dead in row.dead_end], "applies": row.applies,
         }  # fmt: skip
         rules = [_rule(signature.model_dump(exclude={"unshown"})) for signature in row.signature]
@@ -184,13 +186,24 @@ def _rule(signature: dict[str, Any]) -> dict[str, Any]:
     return {**signature, "parts": parts}
 
 
-def _proven() -> set[str]:
-    """The known failures whose fix a loop of ours carried out with success; an advice that it followed by hand does not count."""
+def _tried(row: KnownFailure, fixes: str | None) -> dict[str, Any]:
+    """What our tests did with the fix, in one sentence. fixes: the numbers of the actions that a green loop carried out, or `by hand`."""
+    if fixes == "by hand":
+        text = "our tests broke an environment this way and followed the advice by hand, in a program of their own"
+    elif fixes:
+        text = f"our tests broke an environment this way and mended it by action {fixes} of the fix, with one installer"
+    else:
+        text = f"not by our tests: {_flat(row.unreproduced) or 'no loop of it is green'}"
+    return {"carried_out": bool(fixes) and fixes != "by hand", "tried": text}
+
+
+def _proven() -> dict[str, str]:
+    """{known failure: which actions of its fix a green loop carried out, or `by hand`}."""
     try:
         rows = json.loads(proven_file().read_text(encoding="utf-8"))
-        return {row["id"] for row in rows if row["outcome"] == "green" and row["fixes"] != "by hand"}
+        return {row["id"]: row["fixes"] for row in rows if row["outcome"] == "green"}
     except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        return {}
 
 
 def _flat(text: str) -> str:

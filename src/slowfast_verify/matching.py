@@ -53,7 +53,6 @@ class Failure:
 
 LONGEST = 120  #: characters: an expression that spans pages does not say more than one that names a line
 Weight = tuple[bool, bool, int, int]
-S = TypeVar("S", bound=Signature)
 
 
 @cache

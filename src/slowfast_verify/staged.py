@@ -15,8 +15,6 @@ from typing import Any
 from . import ladder, layout
 from . import target as targets
 from .data import Row, load
-from .index import index
-from .matching import Failure, ranked
 from .observe import observe
 from .question import Observation, Question
 from .subject import Subject
@@ -99,12 +97,6 @@ class Staged(Verdicts):
         """The answer, or that the question was not put."""
         missing = Observation(id=question, how="unreachable", type=NOT_REACHED, message="this question was not put")
         return self.answers.get(question, missing)
-
-    def named(self, failure: Failure) -> str | None:
-        """The same by the kept index: 2 ms for a failure, where reading and trying every rule would take the doctor's whole second."""
-        table = index()
-        found = ranked(table.candidates(table.known, failure), lambda row: row.rules, failure)
-        return found[0].id if found else None
 
     def dependencies(self) -> list[str]:
         """The questions that import what the subject needs."""

@@ -84,7 +84,7 @@ def test_the_cause_comes_before_what_it_brought_about(monkeypatch: pytest.Monkey
 
     def entry(name: str, words: str, **more: object) -> index.Entry:
         empty = dict.fromkeys(("cause", "cause_zh", "unsure"), "") | {"fix": [], "seen_in": [], "dead_ends": []}
-        shown = {"title": name, "rung": "imports", "carried_out": False, **empty}
+        shown = {"title": name, "rung": "imports", "carried_out": False, "tried": "", **empty}
         values = {"generic": False, "consequence_of": [], "between": [], **more}
         return index.Entry(id=name, rules=[index.Rule(text=words)], shown=shown, **values)  # type: ignore[arg-type]
 
@@ -176,3 +176,13 @@ def test_explain_suggests_the_nearest() -> None:
 def test_knowledge_travels_with_an_installed_wheel() -> None:
     """The questions lie where the wheel takes them along."""
     assert list((layout.knowledge() / "asks").glob("*.toml"))
+
+
+def test_what_is_said_of_a_fix_is_what_its_loop_did() -> None:
+    """An action that was carried out, an advice that was followed by hand and a failure that nobody reproduced are told apart."""
+    rows = {row["id"]: row["fixes"] for row in json.loads(index.proven_file().read_text(encoding="utf-8")) if row["outcome"] == "green"}
+    for entry in index.index().known:
+        tried, fixes = entry.shown["tried"], rows.get(entry.id)
+        assert entry.shown["carried_out"] == (fixes is not None and fixes != "by hand"), entry.id
+        assert ("by hand" in tried) == (fixes == "by hand"), entry.id
+        assert tried.startswith("not by our tests: ") == (fixes is None), entry.id

@@ -184,5 +184,5 @@ def test_what_is_said_of_a_fix_is_what_its_loop_did() -> None:
     for entry in index.index().known:
         tried, fixes = entry.shown["tried"], rows.get(entry.id)
         assert entry.shown["carried_out"] == (fixes is not None and fixes != "by hand"), entry.id
-        assert ("by hand" in tried) == (fixes == "by hand"), entry.id
+        assert ("followed the advice by hand" in tried) == (fixes == "by hand"), entry.id
         assert tried.startswith("not by our tests: ") == (fixes is None), entry.id

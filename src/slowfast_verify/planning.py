@@ -19,7 +19,7 @@ from .room import Demand
 
 @dataclass(frozen=True)
 class Planned:
-    """One cell of a plan: skipped: None for a cell that runs, else the reason; standing: it is built already; disk: None if nothing is built."""
+    """One cell of a plan. skipped: why, None for one that runs; standing: it is built; disk: None if nothing is to do."""
 
     cell: Cell
     disk: Demand | None

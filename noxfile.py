@@ -3,12 +3,11 @@
 import atexit
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nox
 
-from slowfast_verify.closing import close_run
+from slowfast_verify.closing import close_run, standing
 from slowfast_verify.planning import offered
 
 nox.needs_version = ">=2025.2"
@@ -19,7 +18,7 @@ CELLS = [nox.param(cell.id, id=cell.id) for cell in offered(sys.argv)]
 PYTHON = sys.executable
 NOTHING_VERIFIED = 4
 if "--parallel-worker" not in sys.argv:
-    atexit.register(close_run, time.time())  # one table for all cells, below nox's own list; says nothing where no cell was climbed
+    atexit.register(close_run, standing())  # one table for all cells, below nox's own list; says nothing where no cell was climbed
 
 
 @nox.session(venv_backend="none")

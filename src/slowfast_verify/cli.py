@@ -108,6 +108,7 @@ def make_report(
     check: Annotated[bool, typer.Option(help="write nothing; fail if the file is not what the records say")] = False,
 ) -> None:
     """Write COMPATIBILITY.md from records alone."""
+    from . import record as records
     from . import report
 
     shown, complaints = report.load(source or [layout.reports() / "evidence"])
@@ -119,7 +120,7 @@ def make_report(
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             raise Problem(f"{path.name} is not what the records say", where=str(path), next="slowfast-verify report", code=PROBLEMS_FOUND)
         return
-    path.write_text(text, encoding="utf-8")
+    records.write_beside(path, text)
     report.print_summary(shown)
     typer.echo(f"written: {path}")
 
@@ -221,7 +222,7 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
     """Take away environments that this suite built."""
     from .image import clean as remove_images
     from .matrix import default
-    from .provision import clean as remove
+    from .removal import clean as remove
 
     keep = set() if everything else {cell.id for cell in default().selection()}
     gone = [*remove(keep), *remove_images(keep)]

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,6 +30,7 @@ from .errors import Infrastructure, NotVerifiable, no_room
 from .fix import Place
 from .foreign import respell
 from .ground import Base, base_of
+from .index_page import outage_behind
 from .inputs import inputs_digest
 from .knowledge import Failure, diagnose
 from .matrix import Matrix, runs_here
@@ -262,7 +264,7 @@ class _Builder:
         if done.returncode:
             log = self.logs / "lock.log"
             write_text(log, done.stdout + done.stderr)
-            raise self._failure("list what is installed", log, done.returncode)
+            raise self._failure("list what is installed", log, done.returncode, argv)
         lines = []
         for line in done.stdout.splitlines():
             for path, address in self.addresses.items():
@@ -286,12 +288,12 @@ class _Builder:
         self.seconds[label] = round(self.seconds.get(label, 0) + time.monotonic() - begun, 1)
         self.say(f"  {label}: {'done' if status == 0 else f'exit status {status}'} in {time.monotonic() - begun:.1f} s")
         if status and not may_fail:
-            raise self._failure(label, log, status)
+            raise self._failure(label, log, status, argv)
 
-    def _failure(self, label: str, log: Path, status: int) -> Exception:
+    def _failure(self, label: str, log: Path, status: int, argv: list[str]) -> Exception:
         text = log.read_text(encoding="utf-8", errors="replace")
-        outage = sources.outage_in(text)
-        if outage:
+        behind = partial(outage_behind, text, argv, installer.environment(self.cell.installer), installer.pip_settings())
+        if outage := sources.outage_in(text) or behind():
             return outage
         if status in ENDED_FROM_OUTSIDE:
             return Infrastructure(f"{label}: the installer was {describe(*split_status(status))}", where=str(log),

@@ -91,6 +91,15 @@ class Sniffed(BaseModel):
         wanted = {"pytorch": "model_state", "caffe2": "blobs"}.get(self.checkpoint_type or "")
         return self.verdict == "intact" and wanted in self.keys
 
+    @property
+    def unsafe(self) -> str:
+        """Why nobody should open it, with torch or with pickle; empty where loading it builds nothing but weights."""
+        if self.imports:
+            return f"loading it would import and may run {', '.join(self.imports[:6])}, which no weights need"
+        if self.verdict != "intact" or self.checkpoint_type is None:
+            return f"what a {self.kind} that is {self.verdict} would run when it is loaded is not known"
+        return ""
+
 
 def sniff(path: str | os.PathLike[str]) -> Sniffed:
     """Say what the file at `path` is; every failure to read it is an answer too."""

@@ -11,14 +11,14 @@ import pytest
 
 from slowfast_verify import carried, report
 from slowfast_verify.provenance import run_id
-from slowfast_verify.record import CheckResult, Outcome, Provisioned, Record
+from slowfast_verify.record import SCHEMA, CheckResult, Outcome, Provisioned, Record
 
 CELL = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
 
 
 def record(outcome: Outcome = "passed") -> Record:
     check = CheckResult(id="imports::module_imports[torch]", rung="imports", outcome=outcome)
-    return Record(schema=1, cell=CELL, run=run_id(), suite="abc", target={"kind": "venv"}, checks=[check])
+    return Record(schema=SCHEMA, cell=CELL, run=run_id(), suite="abc", target={"kind": "venv"}, checks=[check])
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import ground, image, layout, provision
+from . import carried, ground, image, layout, provision, report
 from . import record as records
 from . import target as targets
 from .cell import Cell
@@ -21,7 +21,7 @@ from .emulator import emulator_of, label
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
 from .knowledge import RUNGS
 from .matrix import Matrix, default
-from .provenance import run_id, suite_revision
+from .provenance import stamp
 from .record import CheckResult, FailureDetail, Provisioned, Record
 from .running import Running
 from .sources import outage_in
@@ -32,10 +32,11 @@ STEP_SECONDS = 5.0
 
 
 def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
-          base: str = "") -> tuple[Record, int]:  # fmt: skip
+          base: str = "", fresh: bool = False) -> tuple[Record, int]:  # fmt: skip
     """Provision the cell and verify it; returns its record (written to `folder`) and the exit code.
 
-    container: as an image, made from `base` (empty: the one that matrices/containers.toml names).
+    container: as an image, made from `base` (empty: the one that matrices/containers.toml names). fresh: also where nothing has changed
+    since the last verdict, which is carried over otherwise.
     """
     wheels = matrix.stack_of(cell).wheels_of(cell)
     print(
@@ -48,7 +49,11 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         if container:
             made = image.build(cell, matrix, base, say=lambda text: print(text, flush=True))
         else:
-            provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
+            standing = provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
+            if not (fresh or extra) and (found := carried.carried_over(standing)):
+                print(report.carried_notice(found), flush=True)
+                records.write(found, folder, lock=standing.lock)
+                return found, exit_code(found)
     except NotVerifiable as problem:
         print(str(problem), flush=True)
         return _unbuilt(cell, "install", "not verified", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
@@ -89,10 +94,10 @@ def _verify_standing(
                 ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
             raise _without_record(f"the suites wrote no record for {cell.id} (pytest left with {code})", log)
         found = records.read(made)
-        records.write(found, folder)
         lock = Path(scratch) / f"{name}.lock.txt"
-        if lock.exists():
-            records.write_beside(folder / lock.name, lock.read_text(encoding="utf-8"))
+        records.write(found, folder, lock.read_text(encoding="utf-8").splitlines() if lock.exists() else None)
+    if standing and standing.runner != "docker" and not extra:
+        carried.keep(standing, found)
     return found, exit_code(found)
 
 
@@ -153,11 +158,16 @@ def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "slowfast_verify.plugin",
+        "--tb=short",
     ]
     argv += ["--side-by-side", str(jobs)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="verify-") as shared, log.open("wb") as stream:
-        env = {**os.environ, "SLOWFAST_VERIFY_RUN": shared}
+        # A person's other plugins are no part of the verdict, and cost a tenth of a second.
+        env = {**os.environ, "SLOWFAST_VERIFY_RUN": shared, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        env.pop("PYTEST_ADDOPTS", None)
         env.pop("PYTHONOPTIMIZE", None)  # without their asserts the suites would be green whatever they see
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # or the suites and this package would be compiled again by every run
         command = Running([*argv, *arguments], stream, env)
@@ -194,6 +204,7 @@ def _unbuilt(cell: Cell, rung: str, outcome: records.Outcome, folder: Path, reas
         id=f"{rung}::environment_stands",
         rung=rung,
         outcome=outcome,
+        phase="provision",
         reason=reason + (f" ({records.scrub(detail, _places())})" if detail else ""),
     )
     return _write(cell, [check], folder, runner)
@@ -205,9 +216,18 @@ def _install_failed(cell: Cell, matrix: Matrix, failed: provision.InstallFailed,
     detail = FailureDetail(how="raised", type="InstallFailed", message=records.scrub(failed.message, _places()), step=failed.step,
                            stderr_tail=records.scrub(failed.tail, _places())[-2000:])  # fmt: skip
     check = CheckResult(
-        id=name, rung=failed.rung, outcome="failed as expected" if expected else "failed", failure=detail, knowledge=failed.known
+        id=name,
+        rung=failed.rung,
+        outcome="failed as expected" if expected else "failed",
+        phase="provision",
+        failure=detail,
+        knowledge=failed.known,
     )
-    before = [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed")] if failed.rung == "install" else []
+    before = (
+        [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed", phase="provision")]
+        if failed.rung == "install"
+        else []
+    )
     record = _write(cell, [*before, check], folder, runner)
     return record, exit_code(record)
 
@@ -224,7 +244,7 @@ def _write(cell: Cell, checks: list[CheckResult], folder: Path, runner: str = ""
     facts = {"kind": "none", "platform": platform.platform(), "machine": platform.machine()}
     facts |= {"runner": label(emulated.kind)} if emulated else {}
     name = records.name_of(cell.id, runner or (emulated.kind if emulated else "native"))
-    record = Record(cell=name, run=run_id(), suite=suite_revision(), target=facts,
+    record = Record(cell=name, **stamp(), target=facts,
                     checks=sorted(checks, key=lambda check: RUNGS.index(check.rung)))  # fmt: skip
     records.write(record, folder)
     return record

@@ -99,7 +99,9 @@ def fixtures(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-@nox.parametrize("what", [nox.param(name, id=name) for name in ("verify_over_floor", "diagnose", "doctor")])
+@nox.parametrize("what", [nox.param(name, id=name) for name in (
+    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor",
+)])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
-    """Measure, in a quiet moment of the machine; writes bench/*.json: verify against its floor, diagnose, the doctor's first level."""
+    """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""
     session.run(PYTHON, f"bench/{what}.py", *session.posargs, external=True)

@@ -69,6 +69,12 @@ def sabotage(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def bisect(session: nox.Session) -> None:
+    """Find the first commit of a subject at which a rung falls: nox -s bisect -- CELL GOOD BAD [--rung RUNG]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "bisect", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Write reports/COMPATIBILITY.md from the records kept under reports/evidence."""
     session.run(PYTHON, "-m", "slowfast_verify", "report", *session.posargs, external=True)
@@ -90,6 +96,7 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("slowfast-verify", "report", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
+    session.run("slowfast-verify", "bisect", "--check")
 
 
 @nox.session(venv_backend="none")

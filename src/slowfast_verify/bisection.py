@@ -57,7 +57,7 @@ class Row(Frozen):
 
 
 class Bisection(Frozen):
-    """What a search found. first is None where only commits that could not be judged were left: then it is one of `candidates`."""
+    """What a search found; seconds: of looking, this run's and an interrupted one's. first is None where only commits that could not be judged were left: then it is one of `candidates`."""
 
     cell: str
     rung: str
@@ -116,7 +116,6 @@ class Search:
 
         Raises Problem where there is nothing to find, NotVerifiable where one of the two cannot be judged.
         """
-        begun = time.monotonic()
         self.history.require_ancestor(good, bad)
         commits = self.history.between(good, bad)
         ends = [self._end(good), self._end(bad)]
@@ -142,7 +141,7 @@ class Search:
         return Bisection(
             cell=self.cell, rung=rung, good=good, bad=bad, commits=commits, first=first, candidates=found.candidates,
             before=_first_cause(self._record(last_good.commit), rung), after=sentence(new), knowledge=new.knowledge,
-            judged=self._ordered(rows, good, bad), seconds=round(time.monotonic() - begun, 1), run=run_id(), suite=suite_revision(),
+            judged=self._ordered(rows, good, bad), seconds=round(sum(row.seconds for row in rows.values()), 1), run=run_id(), suite=suite_revision(),
         )  # fmt: skip
 
     def _looked(self, commit: str) -> Looked:
@@ -199,7 +198,10 @@ class Search:
 def _first_cause(record: Record, rung: str) -> str:
     """What failed at the rung, in a sentence, or that nothing did."""
     found = failing(record, rung)
-    return sentence(next(iter(found.values()))) if found else f"nothing fails at {rung}"
+    first = next(iter(found.values()), None)
+    if first is None:
+        return f"nothing fails at {rung}"
+    return sentence(first) + (f" [{first.knowledge}, as expected]" if first.outcome == "failed as expected" else "")
 
 
 def of_cell(cell: Cell, matrix: Matrix, good: str, bad: str, rung: str | None, say: Say = print) -> Bisection:

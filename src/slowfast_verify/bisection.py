@@ -57,7 +57,10 @@ class Row(Frozen):
 
 
 class Bisection(Frozen):
-    """What a search found; seconds: of looking, this run's and an interrupted one's. first is None where only commits that could not be judged were left: then it is one of `candidates`."""
+    """What a search found; seconds: of looking, this run's and an interrupted one's.
+
+    first is None where only commits that could not be judged were left: then it is one of `candidates`.
+    """
 
     cell: str
     rung: str
@@ -141,7 +144,8 @@ class Search:
         return Bisection(
             cell=self.cell, rung=rung, good=good, bad=bad, commits=commits, first=first, candidates=found.candidates,
             before=_first_cause(self._record(last_good.commit), rung), after=sentence(new), knowledge=new.knowledge,
-            judged=self._ordered(rows, good, bad), seconds=round(sum(row.seconds for row in rows.values()), 1), run=run_id(), suite=suite_revision(),
+            judged=self._ordered(rows, good, bad), seconds=round(sum(row.seconds for row in rows.values()), 1), run=run_id(),
+            suite=suite_revision(),
         )  # fmt: skip
 
     def _looked(self, commit: str) -> Looked:

@@ -22,7 +22,7 @@ from .ending import end_group
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
 from .knowledge import RUNGS
 from .matrix import Matrix, default
-from .provenance import run_id, suite_revision
+from .provenance import stamp
 from .record import CheckResult, FailureDetail, Provisioned, Record
 
 NOTHING_VERIFIED = 4
@@ -179,6 +179,7 @@ def _unbuilt(cell: Cell, rung: str, outcome: records.Outcome, folder: Path, reas
         id=f"{rung}::environment_stands",
         rung=rung,
         outcome=outcome,
+        phase="provision",
         reason=reason + (f" ({records.scrub(detail, _places())})" if detail else ""),
     )
     return _write(cell, [check], folder, runner)
@@ -190,9 +191,18 @@ def _install_failed(cell: Cell, matrix: Matrix, failed: provision.InstallFailed,
     detail = FailureDetail(how="raised", type="InstallFailed", message=records.scrub(failed.message, _places()), step=failed.step,
                            stderr_tail=records.scrub(failed.tail, _places())[-2000:])  # fmt: skip
     check = CheckResult(
-        id=name, rung=failed.rung, outcome="failed as expected" if expected else "failed", failure=detail, knowledge=failed.known
+        id=name,
+        rung=failed.rung,
+        outcome="failed as expected" if expected else "failed",
+        phase="provision",
+        failure=detail,
+        knowledge=failed.known,
     )
-    before = [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed")] if failed.rung == "install" else []
+    before = (
+        [CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed", phase="provision")]
+        if failed.rung == "install"
+        else []
+    )
     record = _write(cell, [*before, check], folder, runner)
     return record, exit_code(record)
 
@@ -209,7 +219,7 @@ def _write(cell: Cell, checks: list[CheckResult], folder: Path, runner: str = ""
     facts = {"kind": "none", "platform": platform.platform(), "machine": platform.machine()}
     facts |= {"runner": label(emulated.kind)} if emulated else {}
     name = records.name_of(cell.id, runner or (emulated.kind if emulated else "native"))
-    record = Record(cell=name, run=run_id(), suite=suite_revision(), target=facts,
+    record = Record(cell=name, **stamp(), target=facts,
                     checks=sorted(checks, key=lambda check: RUNGS.index(check.rung)))  # fmt: skip
     records.write(record, folder)
     return record

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import ground, image, layout, provision
+from . import ground, image, layout, provision, recipe_run
 from . import record as records
 from . import target as targets
 from .cell import Cell
@@ -23,6 +23,7 @@ from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure,
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .provenance import stamp
+from .recipe import FROM_RECIPE
 from .record import CheckResult, FailureDetail, Provisioned, Record
 
 NOTHING_VERIFIED = 4
@@ -31,10 +32,11 @@ STEP_SECONDS = 5.0
 
 
 def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
-          base: str = "") -> tuple[Record, int]:  # fmt: skip
+          base: str = "", from_recipe: bool = False) -> tuple[Record, int]:  # fmt: skip
     """Provision the cell and verify it; returns its record (written to `folder`) and the exit code.
 
-    container: as an image, made from `base` (empty: the one that matrices/containers.toml names).
+    container: as an image, made from `base` (empty: the one that matrices/containers.toml names). from_recipe: by the commands that
+    `slowfast-verify recipe` prints for it.
     """
     wheels = matrix.stack_of(cell).wheels_of(cell)
     print(
@@ -42,10 +44,12 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         flush=True,
     )
     made: Path | None = None
-    runner = "docker" if container else ""
+    runner = "docker" if container else FROM_RECIPE if from_recipe else ""
     try:
         if container:
             made = image.build(cell, matrix, base, say=lambda text: print(text, flush=True))
+        elif from_recipe:
+            made = recipe_run.carry_out(cell, matrix, say=lambda text: print(text, flush=True))
         else:
             provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
     except NotVerifiable as problem:

@@ -8,7 +8,7 @@ from .action import Action, Edit, File
 from .script import Do, Link, Say, Step, Variable, Write
 
 #: The names that actions use for places, as a script has them: a cell's folder is the one that the script is started in.
-EDITS = '''import re
+EDITS = """import re
 from pathlib import Path
 
 for name, find, replace in [
@@ -18,15 +18,15 @@ for name, find, replace in [
     if not hits:
         raise SystemExit(name + ": there is nothing to replace: " + find)
     Path(name).write_text(text, encoding="utf-8")
-'''
-FILES = '''from pathlib import Path
+"""
+FILES = """from pathlib import Path
 
 for name, text in [
 {rows}
 ]:
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text(text, encoding="utf-8")
-'''
+"""
 
 
 def mending(action: Action, installer: str, number: int, install: list[str]) -> list[Step]:

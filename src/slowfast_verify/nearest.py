@@ -5,7 +5,6 @@ Runs on the host; starts nothing. Called by the `recipe` command and the dashboa
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from . import recipe as recipes
@@ -16,6 +15,12 @@ from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .recipe import Evidence, Recipe
 from .wanted import Wanted, capability_of, cuda_of, gpus, kind_of, number, rules
+
+#: What the code asks the costs of; a test holds the data to them.
+AXES = ("os", "arch", "subject", "revision", "installer", "installer_kind", "accelerator_kind", "accelerator", "torch_major", "torch_minor",
+        "python_minor")  # fmt: skip
+PROOFS = ("ran as printed", "verified", "emulated", "resolves", "predicted", "unresolvable", "rung")
+GPU_COSTS = ("no_kernels", "not_native", "driver")
 
 
 class Difference(Row):
@@ -58,8 +63,8 @@ class Answer(Row):
     refused: list[str] = []
 
 
-def answer(wanted: Wanted, *, matrix: Matrix | None = None, evidence: Path | None = None) -> Answer:
-    """The nearest cell's recipe; where that one never ran as asked, the nearest that did is named beside it."""
+def answer(wanted: Wanted, *, only: str = "", matrix: Matrix | None = None, evidence: Path | None = None) -> Answer:
+    """The nearest cell's recipe, or that of the cell `only`; where it never ran, the nearest that did is named beside it."""
     matrix = matrix or default()
     wanted = wanted if wanted.subject else wanted.model_copy(update={"subject": rules().default_subject})
     if wanted.gpu and not wanted.capability:
@@ -67,7 +72,7 @@ def answer(wanted: Wanted, *, matrix: Matrix | None = None, evidence: Path | Non
     choices = sorted((choice_of(cell, wanted, evidence) for cell in matrix.cells.values()), key=_order)
     if not choices:
         raise Problem("there is no cell at all", where="matrices/stacks/", next="slowfast-verify cells", code=3)
-    best = choices[0]
+    best = next((row for row in choices if row.cell.id == only), None) or choices[0]
     found = recipes.recipe_for(best.cell, evidence=evidence, matrix=matrix)
     found = found.model_copy(update={"differences": [row.words() for row in best.differences]})
     predicted = found.predicted or best.binding
@@ -110,7 +115,12 @@ def _differences(cell: Cell, wanted: Wanted) -> list[Difference]:
         if asked and asked != given:
             differs(axis, asked, given)
     if wanted.installer and wanted.installer != cell.installer:
-        differs("installer_kind" if "conda" in (wanted.installer, cell.installer) else "installer", wanted.installer, cell.installer, "installer")
+        differs(
+            "installer_kind" if "conda" in (wanted.installer, cell.installer) else "installer",
+            wanted.installer,
+            cell.installer,
+            "installer",
+        )
     if wanted.accelerator and wanted.accelerator != cell.accelerator:
         if kind_of(wanted.accelerator) != kind_of(cell.accelerator):
             differs("accelerator_kind", wanted.accelerator, cell.accelerator, "accelerator")
@@ -167,10 +177,3 @@ def _proof(seen: Evidence | None, cell: Cell) -> float:
 
 def _same_place(cell: Cell, wanted: Wanted) -> bool:
     return cell.os == (wanted.os or cell.os) and cell.arch == (wanted.arch or cell.arch) and bool(cuda_of(cell.accelerator))
-
-
-@cache
-def all_names() -> list[str]:
-    """The axes and degrees that the code asks the costs of, for the test that holds the data to them."""
-    return ["os", "arch", "subject", "revision", "installer", "installer_kind", "accelerator_kind", "accelerator", "torch_major",
-            "torch_minor", "python_minor"]  # fmt: skip

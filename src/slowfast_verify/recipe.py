@@ -13,16 +13,18 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from . import layout, sources
+from . import layout, resolution, sources
 from . import record as records
 from .cell import Cell
 from .cell import parse as parse_cell
 from .data import Row
 from .errors import Problem
+from .knowledge import RUNGS, known
 from .matrix import Matrix, Stack, default
 from .mending import absolute, edits, mending
 from .record import Record
-from .script import ENV, FORMS, WINDOWS, Do, Form, Places, Say, Step, Variable, Write, commands_in, written
+from .resolution import Resolution
+from .script import ENV, WINDOWS, Do, Form, Places, Say, Step, Variable, Write, commands_in, written
 from .subject import Phase, Subject, actions_of
 
 Proof = Literal["ran as printed", "verified", "resolves", "predicted"]
@@ -57,7 +59,10 @@ class Block(Row):
 
 
 class Recipe(Row):
-    """What to type for one cell. versions: where its pins are from (`lock`, `resolution`, `pins`); needs: what must be there before."""
+    """What to type for one cell. versions: where its pins are from (`lock`, `resolution`, `pins`); needs: what must be there before.
+
+    resolved: the date of the resolution, where the versions are from one; breaks: the known failures that it predicts.
+    """
 
     cell: str
     title: str
@@ -67,6 +72,8 @@ class Recipe(Row):
     pins: list[str]
     needs: list[str]
     notes: list[str]
+    resolved: str = ""
+    breaks: list[str] = []
     differences: list[str] = []
     blocks: dict[Form, Block]
 
@@ -91,10 +98,15 @@ def recipe_for(cell: Cell | str, *, evidence: Path | None = None, matrix: Matrix
         body = _body(cell, stack, subject, pins, form, without_compiler)
         digest = hashlib.sha256(commands_in(body, form).encode()).hexdigest()
         ran = seen is not None and seen.digests.get(form) == digest
-        blocks[form] = Block(form=form, text=body, proof="ran as printed" if ran else "predicted" if not seen else "verified", digest=digest)
+        blocks[form] = Block(
+            form=form, text=body, proof="ran as printed" if ran else "predicted" if not seen else "verified", digest=digest
+        )
     if any(block.proof == "ran as printed" for block in blocks.values()):
         proof = "ran as printed"
+    resolved = resolution_of(cell) if versions == "resolution" else None
     return Recipe(
+        resolved=resolved.date[:10] if resolved else "",
+        breaks=[f"{known(row.id).title} [{row.id}]" for row in resolved.predicted] if resolved else [],
         cell=cell.id, title=title_of(cell, subject), proof=proof, evidence=seen, versions=versions, pins=pins,
         needs=_needs(cell, stack, subject, without_compiler), blocks=blocks,
         notes=[f"add to every command of SlowFast: --opts {' '.join(notes)}"] if notes else [],
@@ -156,16 +168,27 @@ def _evidence(found: Record, path: Path) -> Evidence:
     )  # fmt: skip
 
 
+def resolution_of(cell: Cell) -> Resolution | None:
+    """What resolving the cell said, where anybody asked."""
+    try:
+        return resolution.load().of(cell.id)
+    except Problem:  # none are kept: what the pins say is all there is
+        return None
+
+
 def _height(rung: str) -> int:
-    return records.RUNGS.index(rung) if rung else -1
+    return RUNGS.index(rung) if rung else -1
 
 
 def _pins(cell: Cell, stack: Stack, seen: Evidence | None, folder: Path | None) -> tuple[list[str], Literal["lock", "resolution", "pins"]]:
-    """Requirements that hold every step: the record's lock without what came from an address; else what a resolution chose; else the pins."""
+    """Requirements that hold every step: of the record's lock what is from an index; else what a resolution chose; else the pins."""
     if seen:
         path = (folder or layout.reports() / "evidence") / f"{seen.name}.lock.txt"
         lines = path.read_text(encoding="utf-8").split("\n")
         return [line for line in lines if re.fullmatch(r"[\w.-]+==\S+", line)], "lock"
+    resolved = resolution_of(cell)
+    if resolved and resolved.verdict == "resolves":
+        return [f"{name}=={version}" for name, version in sorted(resolved.versions.items()) if name not in resolved.origins], "resolution"
     trio = [f"{name}=={version}" for name, version in _trio(cell, stack).items()]
     return [*trio, *(f"{pin.name}{pin.spec}" for pin in stack.pin if cell.matches(pin.when))], "pins"
 

@@ -73,7 +73,7 @@ class Places(Row):
         if not self.windows:
             return f"{ENV}/bin/python"
         inside = "python.exe" if self.conda else "Scripts\\python.exe"
-        return (f".\\{ENV}\\{inside}" if form == "powershell" else f"{ENV}\\{inside}")
+        return f".\\{ENV}\\{inside}" if form == "powershell" else f"{ENV}\\{inside}"
 
     def _site(self) -> str:
         return f"{ENV}/Lib/site-packages" if self.windows else f"{ENV}/lib/python{self.python}/site-packages"
@@ -138,7 +138,7 @@ def _file(path: str, text: str, form: Form) -> list[str]:
         return [f"@'\n{text.rstrip(chr(10))}\n'@ | Out-File -Encoding ascii {_word(path, form)}"]
     if form == "cmd":
         target = path.replace("/", "\\")
-        return ["("] + [f"echo({_escaped(line)}" for line in lines] + [f")>{target}"]
+        return [f"{'>' if not number else '>>'}{target} echo.{_escaped(line)}" for number, line in enumerate(lines)]
     if form == "dockerfile":
         words = " \\\n    ".join(shlex.quote(line) for line in lines)
         return [f"RUN printf '%s\\n' \\\n    {words} \\\n    > {shlex.quote(path)}"]

@@ -11,6 +11,10 @@ from .cell import When
 from .data import Row, load
 from .errors import Problem
 
+#: Words that say nothing; what stands before and behind a GPU's name.
+EMPTY = r"(?i)\W+|and|with|on|in|the|a|an|for|only|-?like|\d+gb"
+BEFORE = r"(?i)((nvidia|geforce|tesla|quadro)\s+)*"
+AFTER = r"(\s*(ti|super|laptop|mobile|gpu|sxm\d?|pcie))*"
 #: A field of Wanted that words may set.
 Named = Literal["os", "arch", "python", "torch", "accelerator", "installer", "subject", "shell"]
 
@@ -161,19 +165,21 @@ def understood(text: str) -> Wanted:
     """What a person's words ask for. Raises Problem where a word says nothing to the tables: a wrong answer is worse than none."""
     found: dict[str, str] = {}
     left = text
+    for gpu in gpus().gpu:
+        if named := re.search(gpu.pattern, left):
+            found |= {"gpu": named[0].strip(), "capability": gpu.capability, "accelerator": "cuda"}
+            left = re.sub(rf"{BEFORE}{re.escape(named[0])}{AFTER}", " ", left)
+            break
     for row in rules().word:
         for hit in re.finditer(row.pattern, text):
             value = row.value or hit[1].lower()
-            found.setdefault(row.axis, f"cu{value.replace('.', '')}" if row.axis == "accelerator" and value[0].isdigit() else value)
+            value = f"cu{value.replace('.', '')}" if row.axis == "accelerator" and value[0].isdigit() else value
+            if row.axis not in found or (
+                found[row.axis] == "cuda" and value != "cpu"
+            ):  # `RTX 4090 with CUDA 11.8`: the build that is meant
+                found[row.axis] = value
             left = left.replace(hit[0], " ")
-    for gpu in gpus().gpu:
-        hit = re.search(gpu.pattern, text)
-        if hit and "gpu" not in found:
-            words = re.search(rf"(?i)((?:nvidia|geforce|tesla|quadro)\s+)*{re.escape(hit[0])}(\s*(ti|super|laptop|mobile|sxm|pcie))*", text)
-            found |= {"gpu": hit[0].strip(), "capability": gpu.capability}
-            found.setdefault("accelerator", "cuda")
-            left = left.replace(words[0] if words else hit[0], " ")
-    unknown = [word for word in re.findall(r"[^\s,;/+()\"']+", left) if not re.fullmatch(r"(?i)[^\w]+|and|with|on|in|the|a|an|for|only|geforce|tesla|like|-like|\d+gb", word)]
+    unknown = [word for word in re.findall(r"[^\s,;/+()\"']+", left) if not re.fullmatch(EMPTY, word)]
     if unknown or not found:
         raise Problem(
             f"not understood: {' '.join(unknown) or text!r}",

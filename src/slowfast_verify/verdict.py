@@ -300,12 +300,7 @@ class Verdicts:
                      built(id="install::environment_stands", rung="install", seconds=self.provisioned.seconds)]  # fmt: skip
             made = made.model_copy(update={"checks": [*stands, *made.checks]})
         folder = Path(self.asked["record"]) if self.asked.get("record") else layout.reports() / "records"
-        path = records.write(made, folder)
-        if self.provisioned:
-            from .atomic import write_text
-
-            write_text(folder / f"{name}.lock.txt", "\n".join(self.provisioned.lock) + "\n")
-        return path
+        return records.write(made, folder, lock=self.provisioned.lock if self.provisioned else None)
 
     def _predictions(self) -> dict[str, list[tuple[str, float]]] | None:
         asked = (self.folder / "demo.json").exists() and self.observations("demo").get("demo")

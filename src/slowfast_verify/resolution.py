@@ -1,0 +1,133 @@
+"""What resolving a cell said, without installing it: the first rung, for a cell of any system. Kept in reports/resolve.json.
+
+Written by resolve.py; read by recipe, report and dashboard. Runs on the host, starts nothing; imports pydantic, data and errors.
+The file holds every distinct resolution once, with its versions as numbers into one list of packages, and for each cell which it is.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from . import layout
+from .data import Row
+from .errors import Problem
+
+Verdict = Literal["resolves", "conflicts", "no wheel", "not verified"]
+SCHEMA = 1
+
+
+class Prediction(Row):
+    """A known failure (id, rung) whose `applies` holds for what came out; why: the versions that meet it."""
+
+    id: str
+    rung: str
+    why: str
+
+
+class Resolution(Row):
+    """What became of one cell.
+
+    verdict: resolves; conflicts; no wheel (for this system at `level`); not verified.
+    reason: one sentence, why it is no other verdict; empty where the cell resolves.
+    versions: {distribution: version} by normalized name. origins: {distribution: git address} of those that are on no index.
+    sources_only: no wheel fits, and building needs a compiler there; pure_sources: no wheel, but nothing is compiled either.
+    declared: distributions whose requirements were taken from matrices/resolve.toml because their files could not be asked.
+    level: the system's version that was asked for (`glibc 2.31`, `macOS 14.0`); needs: the lowest that these wheels run on.
+    twin: the cell whose versions these are, where this cell's own torch is on an index that could not be reached.
+    predicted: what will break after installing. digest: of all inputs. date: UTC, to the second. seconds: what the resolver took.
+    """
+
+    cell: str
+    verdict: Verdict
+    reason: str = ""
+    versions: dict[str, str] = {}
+    origins: dict[str, str] = {}
+    sources_only: list[str] = []
+    pure_sources: list[str] = []
+    declared: list[str] = []
+    level: str = ""
+    needs: str = ""
+    twin: str = ""
+    predicted: list[Prediction] = []
+    digest: str = ""
+    date: str = ""
+    seconds: float = 0.0
+
+
+class Resolutions:
+    """All that a file holds; a cell is unpacked when it is asked for."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.date: str = document["date"]
+        self.resolver: str = document["resolver"]
+        self._packages: list[str] = document["packages"]
+        self._rows: list[dict[str, Any]] = document["resolutions"]
+        self._cells: dict[str, dict[str, int]] = document["cells"]
+
+    def ids(self) -> list[str]:
+        """The ids of all cells that were asked, in the order of the file."""
+        return [f"{place}-{rest}" for place, row in self._cells.items() for rest in row]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._cells.values()))
+
+    def of(self, cell: str) -> Resolution | None:
+        """What became of the cell of that id; None where it was never asked."""
+        place, rest = split(cell)
+        number = self._cells.get(place, {}).get(rest)
+        if number is None:
+            return None
+        row = dict(self._rows[number])
+        versions = dict(self._packages[index].split("==", 1) for index in row.pop("versions", []))
+        return Resolution(cell=cell, versions=versions, **row)
+
+
+def split(cell: str) -> tuple[str, str]:
+    """`linux-py3.8-torch1.8.0-cpu` and `uv-pyslowfast@main` of an id."""
+    parts = cell.split("-")
+    at = next((number for number, part in enumerate(parts) if part.startswith("torch")), 0) + 2
+    return "-".join(parts[:at]), "-".join(parts[at:])
+
+
+def pack(found: list[Resolution], date: str, resolver: str) -> str:
+    """The file's text: one line a resolution, so that a change can be read in a diff."""
+    names = sorted({f"{name}=={version}" for row in found for name, version in row.versions.items()})
+    number = {name: index for index, name in enumerate(names)}
+    rows: dict[str, int] = {}
+    cells: dict[str, dict[str, int]] = {}
+    for row in found:
+        dump = row.model_dump(exclude={"cell", "versions"}, exclude_defaults=True)
+        dump["verdict"] = row.verdict
+        if row.versions:
+            dump["versions"] = sorted(number[f"{name}=={version}"] for name, version in row.versions.items())
+        text = json.dumps(dump, ensure_ascii=False, separators=(",", ":"))
+        place, rest = split(row.cell)
+        cells.setdefault(place, {})[rest] = rows.setdefault(text, len(rows))
+    head = json.dumps({"schema": SCHEMA, "date": date, "resolver": resolver, "packages": names}, ensure_ascii=False)
+    lines = ",\n".join(rows)
+    places = ",\n".join(f"{json.dumps(place)}:{json.dumps(row, separators=(',', ':'))}" for place, row in cells.items())
+    return f'{head[:-1]},\n"resolutions": [\n{lines}\n],\n"cells": {{\n{places}\n}}}}\n'
+
+
+def path() -> Path:
+    """Where the project keeps its resolutions."""
+    return layout.reports() / "resolve.json"
+
+
+@cache
+def load(file: Path | None = None) -> Resolutions:
+    """The kept resolutions; raises Problem where there are none or the file is of another kind."""
+    file = file or path()
+    again = "slowfast-verify resolve --keep"
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Problem("no resolutions are kept yet", where=str(file), next=again) from None
+    except ValueError as error:
+        raise Problem(f"not valid JSON: {error}", where=str(file), cause="the file was edited or cut", next=again) from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise Problem("the file was written by another version of the suite", where=str(file), next=again)
+    return Resolutions(document)

@@ -39,6 +39,17 @@ def matrix(session: nox.Session, cell: str) -> None:
         session.error(f"exit status {code}")
 
 
+@nox.session(venv_backend="none", allow_parallel=True)
+@nox.parametrize("cell", CELLS)
+def recipe(session: nox.Session, cell: str) -> None:
+    """Make a cell's environment by the commands that `slowfast-verify recipe` prints for it, and climb the ladder there."""
+    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", cell, "--recipe", *session.posargs], check=False).returncode
+    if code == NOTHING_VERIFIED:
+        session.skip("not verified: the reason stands above")
+    if code:
+        session.error(f"exit status {code}")
+
+
 @nox.session(venv_backend="none")
 def verify(session: nox.Session) -> None:
     """Climb the ladder in an existing environment: nox -s verify -- TARGET."""
@@ -68,6 +79,12 @@ def sabotage(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def bisect(session: nox.Session) -> None:
+    """Find the first commit of a subject at which a rung falls: nox -s bisect -- CELL GOOD BAD [--rung RUNG]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "bisect", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Write reports/COMPATIBILITY.md from the records kept under reports/evidence."""
     session.run(PYTHON, "-m", "slowfast_verify", "report", *session.posargs, external=True)
@@ -89,6 +106,7 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("slowfast-verify", "report", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
+    session.run("slowfast-verify", "bisect", "--check")
 
 
 @nox.session(venv_backend="none")
@@ -98,7 +116,9 @@ def fixtures(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-@nox.parametrize("what", [nox.param(name, id=name) for name in ("verify_over_floor", "diagnose", "doctor")])
+@nox.parametrize("what", [nox.param(name, id=name) for name in (
+    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor",
+)])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
-    """Measure, in a quiet moment of the machine; writes bench/*.json: verify against its floor, diagnose, the doctor's first level."""
+    """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""
     session.run(PYTHON, f"bench/{what}.py", *session.posargs, external=True)

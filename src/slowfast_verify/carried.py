@@ -105,4 +105,4 @@ def _environment_state(standing: Provisioned) -> str:
 
 
 def _file(standing: Provisioned) -> Path:
-    return Path(standing.env).parent / "verified.json"
+    return layout.home() / "cells" / standing.cell / "verified.json"

@@ -10,14 +10,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from . import __version__
 from .atomic import write_text
 from .errors import PROBLEMS_FOUND, Infrastructure, Problem, no_room
 from .knowledge import RUNGS
-from .scrub import without_secrets
+from .scrub import STEERING, without_secrets
 
 SCHEMA: Literal[2] = 2
 Outcome = Literal["passed", "failed", "failed as expected", "passed unexpectedly", "not verified", "infrastructure", "never run", "stale"]
@@ -31,6 +31,14 @@ ANSWERED = ("passed", "failed", "failed as expected", "passed unexpectedly")
 #: Where a check came to its end: while the environment was built, while the target was asked, while its facts were judged.
 Phase = Literal["provision", "observe", "judge"]
 MESSAGE_KEPT = 4000
+
+
+def _told(value: Any) -> Any:
+    """A text of a target's, without what would steer the terminal or turn the page that it is shown on."""
+    return STEERING.sub("", value) if isinstance(value, str) else value
+
+
+Told = Annotated[str, AfterValidator(_told)]
 
 
 class Frozen(BaseModel):
@@ -63,24 +71,24 @@ class FailureDetail(Frozen):
     """How a check failed. how: raised, died, hung, memory, unreachable, or judged (the facts were not as they should be)."""
 
     how: str
-    type: str | None = None
-    message: str = ""
-    step: str | None = None
-    signal: str | None = None
-    stderr_tail: str = ""
+    type: Told | None = None
+    message: Told = ""
+    step: Told | None = None
+    signal: Told | None = None
+    stderr_tail: Told = ""
 
 
 class CheckResult(Frozen):
     """One check in one target; id is `rung::name[parameter]`, seconds those of the observation it judges."""
 
-    id: str
+    id: Told
     rung: str = Field(pattern=f"^(?:{'|'.join(RUNGS)})$")
     outcome: Outcome
     phase: Phase | None = None
     seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
     failure: FailureDetail | None = None
     knowledge: str | None = None
-    reason: str | None = None
+    reason: Told | None = None
 
 
 class Installation(Frozen):
@@ -120,7 +128,7 @@ class Record(Frozen):
     suite_sha256: str = ""
     tool: str = ""
     host: Host | None = None
-    target: dict[str, Any]
+    target: dict[Told, Annotated[Any, AfterValidator(_told)]]
     installation: Installation | None = None
     checks: list[CheckResult]
     predictions: dict[str, list[tuple[str, float]]] | None = None  # {clip: [(label, probability) of each window]}

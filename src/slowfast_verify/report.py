@@ -5,6 +5,8 @@ Every number in what is written here comes from records alone.
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -50,6 +52,7 @@ def word_of(record: Record, rung: str) -> tuple[str, str]:
 def load(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
     """The newest record of each cell in the folders, and a sentence for each file that is none."""
     newest: dict[str, Record] = {}
+    tomorrow = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
     complaints = []
     for folder in folders:
         for path in sorted(folder.glob("*.json")):
@@ -58,7 +61,10 @@ def load(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
             except Problem as problem:
                 complaints.append(str(problem))
                 continue
-            if found.cell not in newest or newest[found.cell].run < found.run:
+            if found.run > tomorrow:  # and it would win for ever
+                complaints.append(f"{path}: made on {found.run[:10]}, which is still to come: the clock of that machine was wrong")
+            other = newest.get(found.cell)
+            if other is None or (found.run <= tomorrow, found.run) > (other.run <= tomorrow, other.run):
                 newest[found.cell] = found
     return sorted(newest.values(), key=lambda r: r.cell), complaints
 
@@ -162,6 +168,16 @@ def print_summary(shown: list[Record], console: Console | None = None) -> None:
             console.print(f"  again: {command}", highlight=False, markup=False, soft_wrap=True)
 
 
+def _text(value: object) -> str:
+    """What a target said, as text of a page: no markup, no cell of a table more."""
+    return re.sub(r"([|\\[\]`*])", r"\\\1", " ".join(str(value).split()).replace("<", "&lt;"))
+
+
+def _code(text: str) -> str:
+    """What a target said, between backticks that it cannot close."""
+    return f"`{' '.join(text.replace('`', chr(39)).split())}`"
+
+
 def markdown(shown: list[Record]) -> str:
     """COMPATIBILITY.md: the table, what was run with what, and each first cause once."""
     rungs = [rung for rung in knowledge.RUNGS if any(record.rungs()[rung] != "never run" for record in shown)]
@@ -190,14 +206,14 @@ def markdown(shown: list[Record]) -> str:
         t, i = record.target, record.installation
         known = ", ".join(f"`{name}`" for name in i.workarounds) if i else ""
         lines.append(
-            f"| `{record.cell}` | {t.get('python', '')} | {t.get('torch', '')} | {t.get('torchvision', '')} | {t.get('numpy', '')} "
-            f"| {t.get('machine', '')} {t.get('libc', '')} | {known} | {i.seconds if i else ''} | {record.seconds} |"
+            f"| `{record.cell}` | {' | '.join(_text(t.get(name, '')) for name in ('python', 'torch', 'torchvision', 'numpy'))} "
+            f"| {_text(t.get('machine', ''))} {_text(t.get('libc', ''))} | {known} | {i.seconds if i else ''} | {record.seconds} |"
         )
     lines += ["", "## Failures", ""]
     for check, stopped in causes(shown):
         title = f" — {knowledge.known(check.knowledge).title} (`{check.knowledge}`)" if check.knowledge else ""
         lines.append(f"- **{check.outcome}** at {check.rung}{title}")
-        lines.append(f"  - `{sentence(check)}`".replace("\n", " "))
+        lines.append(f"  - {_code(sentence(check))}")
         lines += [f"  - in `{cell}`" for cell in stopped]
     if not causes(shown):
         lines.append("None that was not expected.")
@@ -213,7 +229,7 @@ def markdown(shown: list[Record]) -> str:
             if check.outcome == "not verified":
                 reasons.setdefault(check.reason or "no reason given", set()).add(check.id)
     lines += [
-        f"- {reason}: {', '.join(f'`{name}`' for name in sorted(names)[:12])}{' …' if len(names) > 12 else ''}"
+        f"- {_text(reason)}: {', '.join(map(_code, sorted(names)[:12]))}{' …' if len(names) > 12 else ''}"
         for reason, names in sorted(reasons.items())
     ]
     return "\n".join(lines) + "\n"

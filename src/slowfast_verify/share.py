@@ -18,7 +18,7 @@ from . import __version__
 from .atomic import write_text
 from .errors import Problem
 from .identity import Identity, identity
-from .scrub import Scrubber, rules
+from .scrub import STEERING, Scrubber, rules
 
 MARK = "slowfast-verify-report"
 FORMAT = 1
@@ -26,7 +26,6 @@ LARGEST = 20_000_000  # bytes; a report of 1,000 findings has under one million
 NESTED = 60  # levels
 #: Keys under which a document may hold variables of the target: cut down to the list as well.
 VARIABLE_KEYS = ("variables", "environ", "environment_variables")
-STEERING = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def allowed(environ: Mapping[str, str]) -> dict[str, str]:

@@ -193,11 +193,14 @@ def worst(outcomes: Any) -> str:
 
 
 def scrub(text: str, places: dict[str, str]) -> str:
-    """Take paths of this machine and passwords in addresses out of a text; places: {path: the word that stands for it}."""
+    """Take paths of this machine, tokens and passwords out of a text; places: {path: the word that stands for it}.
+
+    Before the text is cut: half a token looks like no token any more.
+    """
     for path, word in sorted(places.items(), key=lambda item: -len(item[0])):
         if path:
             text = text.replace(path, word)
-    text = re.sub(r"(?<=://)(?!git@)[^/\s@]+@", "***@", text)
+    text = re.sub(r"(?<=://)(?!git@)[^/\s@]+@", "***@", without_secrets(text))
     return re.sub(r"/tmp/[\w.-]*(?:probe|pytest)[\w.-]*", "{tmp}", text)
 
 
@@ -207,7 +210,7 @@ def write(record: Record, folder: Path, lock: list[str] | None = None) -> Path:
     Raises Problem where the folder cannot be written, Infrastructure where the disk is full.
     """
     if lock:
-        write_beside(folder / f"{record.cell}.lock.txt", "\n".join(lock) + "\n", f"the record of {record.cell}")
+        write_beside(folder / f"{record.cell}.lock.txt", without_secrets("\n".join(lock)) + "\n", f"the record of {record.cell}")
     text = _without_secrets(record).model_dump_json(by_alias=True, indent=1, exclude_none=True)
     return write_beside(folder / f"{record.cell}.json", text + "\n", f"the record of {record.cell}")
 

@@ -35,6 +35,7 @@ class Result(BaseModel):
     seed: int | None = None
     outcome: Literal["held", "broke", "not verified"] = "held"
     seconds: float = 0.0
+    date: str = ""
 
 
 class Run(BaseModel):
@@ -58,10 +59,12 @@ def document() -> Path:
 
 
 def keep(results: list[Result], path: Path) -> None:
-    """Keep the results of a run."""
+    """Keep the results of a run; those of a part (`nox -s faults -- -k index`) take the place of their own rows alone."""
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    ordered = sorted(results, key=lambda row: row.id)
-    run = Run(date=time.strftime("%Y-%m-%d", time.gmtime()), machine=machine, results=ordered)
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    rows = {row.id: row for row in Run.model_validate_json(path.read_text(encoding="utf-8")).results} if path.exists() else {}
+    rows |= {row.id: row.model_copy(update={"date": today}) for row in results}
+    run = Run(date=today, machine=machine, results=[rows[name] for name in sorted(rows)])
     write_text(path, run.model_dump_json(indent=1) + "\n")
 
 
@@ -73,12 +76,13 @@ def render(run: Run) -> str:
         f"{len(held)} of {len(run.results)} kinds of faults held, {sum(row.times for row in held)} faults in all, "
         f"{killed} of them SIGKILL at a random moment; {run.date}, {run.machine}, {sum(row.seconds for row in run.results):.0f} s.",
         "",
-        "| fault | times | ends in | held | seconds | seed |",
-        "|---|---|---|---|---|---|",
+        "| fault | times | ends in | held | seconds | seed | date |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in run.results:
         word = "yes" if row.outcome == "held" else "**no**" if row.outcome == "broke" else row.outcome
-        lines.append(f"| {row.what} | {row.times} | {row.ends} | {word} | {row.seconds:g} | {'' if row.seed is None else row.seed} |")
+        cells = [row.what, row.times, row.ends, word, f"{row.seconds:g}", "" if row.seed is None else row.seed, row.date]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 

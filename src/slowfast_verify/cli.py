@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from . import __version__, layout
+from .commands.packages import packages
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -234,6 +235,9 @@ def version() -> None:
     from .provenance import suite_revision
 
     typer.echo(f"slowfast-verify {__version__} ({suite_revision()})")
+
+
+app.command()(packages)
 
 
 def main() -> None:

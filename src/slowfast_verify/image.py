@@ -45,7 +45,7 @@ def build(cell: Cell, matrix: Matrix, base: str = "", say: Say = print) -> Path:
     revision = subject.at(cell.revision)
     _refuse(cell, subject, stack)
     client = engine.client()
-    base = engine.base_image(base or container.rules().base.format(python=cell.python))
+    base = engine.base_image(base) if base else _base(cell, say)
     folder = layout.home() / "containers" / cell.id
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     state = folder / "cell.json"
@@ -74,6 +74,19 @@ def build(cell: Cell, matrix: Matrix, base: str = "", say: Say = print) -> Path:
         if before and before != image:
             container.take_away(before)
     return state
+
+
+def _base(cell: Cell, say: Say) -> str:
+    """The base image that the data names, pulled; where no registry can be reached, a Debian that has the cell's Python, made here."""
+    rules = container.rules()
+    try:
+        return engine.base_image(rules.base.format(python=cell.python))
+    except NotVerifiable as problem:
+        suite = next((row.suite for row in rules.made_here if row.python == cell.python), "")
+        if not suite:
+            raise
+        say(f"{problem.what}: Debian {suite}, which has Python {cell.python}, is made here instead")
+        return engine.base_image(f"{engine.MADE_HERE}{suite}")
 
 
 def _refuse(cell: Cell, subject: Subject, stack: Stack) -> None:

@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from . import __version__, layout
+from .commands.cells import cells
+from .commands.releases import releases
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -24,16 +26,8 @@ INTERRUPTED = 130
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
 
 
-@app.command("cells")
-def list_cells(globs: Globs = None) -> None:
-    """List every cell that the stacks span, or those that fit a glob."""
-    from .matrix import default
-
-    matrix = default()
-    chosen = {cell.id for cell in matrix.selection()}
-    for cell in matrix.select(*(globs or ["*"])):
-        typer.echo(f"{'*' if cell.id in chosen else ' '} {cell.id}")
-    typer.echo("* runs by default: nox -s matrix", err=True)
+app.command()(releases)
+app.command()(cells)
 
 
 @app.command()

@@ -29,6 +29,8 @@ NEVER = {
     "knowledge": {"observe", "target", "provision", "installer", "record"},
     "observe": {"provision", "installer", "record", "matrix", "verdict", "plugin"},
 }
+#: Modules that ask the installer something and install nothing.
+ASKS = ("package_index",)
 #: Modules that describe and decide, and never start anything.
 QUIET = (
     "data",
@@ -126,7 +128,16 @@ def test_no_part_of_the_runner_replaces_what_another_defines() -> None:
 def test_only_provision_and_fix_install() -> None:
     """One file installs, with what it stands on; and the one that carries out fixes, and the one that has an image built."""
     callers = {path.stem for path in HOST if ".installer" in imports_of(path)}
-    assert callers <= {"provision", "ground", "fix", "image"}
+    assert callers <= {"provision", "ground", "fix", "image"} | set(ASKS)
+
+
+@pytest.mark.parametrize("name", ASKS)
+def test_what_only_asks_the_installer_installs_nothing(name: str) -> None:
+    """What reads its settings or asks its resolver calls nothing of it that changes an environment."""
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "installer"}
+    assert used
+    assert used <= {"uv", "pip_settings", "resolver"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

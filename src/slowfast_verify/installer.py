@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -127,6 +128,24 @@ def unpack(python: Path, requirement: str, folder: Path) -> list[str]:
     assert other  # this machine's own has its libraries from its system
     where = ["--python-platform", other.platform, "--python-version", other.version, "--target", str(folder)]
     return [uv(), "pip", "install", "--python", str(other.builder), *where, *_no_index("uv"), "--no-deps", requirement]
+
+
+@cache
+def cache_folder(installer: str) -> str:
+    """Where this installer keeps what it fetched."""
+    argv = [uv(), "cache", "dir"] if installer == "uv" else [sys.executable, "-m", "pip", "cache", "dir"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=environment(installer))
+    said = done.stdout.strip()
+    return said if done.returncode == 0 and said else str(Path.home())  # an environment without pip, a pip without a cache
+
+
+def holds(version: str, platform: str, arguments: list[str]) -> bool:
+    """Whether uv's cache has all that these arguments would install for that Python (and platform, empty: this one)."""
+    with tempfile.TemporaryDirectory(prefix="nothing-") as nowhere:
+        argv = [uv(), "pip", "install", "--offline", "--dry-run", "--target", nowhere, "--python", sys.executable]
+        argv += ["--python-version", version, *(["--python-platform", platform] if platform else []), *_no_index("uv"), *arguments]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=environment("uv"))
+    return done.returncode == 0 and "Would download" not in done.stderr
 
 
 def uninstall(installer: str, python: Path, names: list[str]) -> list[str]:

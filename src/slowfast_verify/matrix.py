@@ -46,7 +46,8 @@ class Torch(Row):
 class Wheels(Row):
     """Where the torch of an accelerator comes from.
 
-    index is `default` (what the installer is configured with) or an address; requirement is added to the version, with its reason.
+    index is `default` (what the installer is configured with) or an address; `also` is added to torch's version.
+    megabytes: of the largest finished environment of these wheels (matrices/room.toml says what building it takes).
     """
 
     when: When

@@ -1,4 +1,4 @@
-"""What a run will do, before it does it: which cells, how much to download, how long, what is skipped and why. Runs on the host."""
+"""What a run will do, before it does it: which cells, how much disk, how long, what is skipped and why. Runs on the host."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from . import aarch64, interpreter, layout, provision, sources
+from . import aarch64, interpreter, layout, provision, room, sources
 from .cell import Cell
 from .emulator import emulator_of
 from .errors import NotVerifiable, Problem
 from .matrix import Matrix, default, runnable
+from .room import Demand
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One cell of a plan: skipped is None for a cell that runs, else the reason; standing: nothing to install."""
+    """One cell of a plan. skipped: why, None for one that runs; standing: it is built; disk: None if nothing is to do."""
 
     cell: Cell
-    megabytes: int
+    disk: Demand | None
     minutes: float
     standing: bool
     skipped: str | None
@@ -56,9 +57,8 @@ def _planned(cell: Cell, matrix: Matrix) -> Planned:
     wheels = matrix.stack_of(cell).wheels_of(cell)
     skipped = _obstacle(cell, matrix)
     standing = skipped is None and provision.standing(cell, matrix) is not None
-    return Planned(
-        cell, 0 if standing or not wheels else wheels.megabytes, 1.0 if standing or not wheels else wheels.minutes, standing, skipped
-    )
+    disk = None if standing or skipped else room.demand(cell, matrix)
+    return Planned(cell, disk, 1.0 if standing or not wheels else wheels.minutes, standing, skipped)
 
 
 def _obstacle(cell: Cell, matrix: Matrix) -> str | None:
@@ -84,26 +84,20 @@ def print_plan(rows: list[Planned]) -> None:
     """The plan as a table, with its sums and the free disk."""
     console = Console(width=None if sys.stdout.isatty() else 140)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("cell", "download MB", "minutes", "note"):
+    for name in ("cell", "disk MB", "minutes", "note"):
         table.add_column(name, overflow="fold")
     for row in rows:
         note = f"skipped: {row.skipped}" if row.skipped else "environment stands" if row.standing else "to be built"
-        table.add_row(row.cell.id, "" if row.skipped else str(row.megabytes), "" if row.skipped else f"{row.minutes:g}", note)
+        table.add_row(
+            row.cell.id, "" if row.skipped else str(row.disk.megabytes if row.disk else 0), "" if row.skipped else f"{row.minutes:g}", note
+        )
     console.print(table)
     running = [row for row in rows if row.skipped is None]
-    free = shutil.disk_usage(_existing(layout.home())).free // 1_000_000
+    free = shutil.disk_usage(room.existing(layout.home())).free // 1_000_000
+    disk = room.together([row.disk for row in running if row.disk])
     console.print(
-        f"{len(running)} of {len(rows)} cells run here: at most {sum(row.megabytes for row in running)} MB and "
-        f"{sum(row.minutes for row in running):g} minutes (what the installer's cache holds costs neither); "
+        f"{len(running)} of {len(rows)} cells run here: at most {disk} MB of disk, the installer's cache included, and "
+        f"{sum(row.minutes for row in running):g} minutes (what that cache holds costs neither); "
         f"{free} MB of disk are free at {layout.home()}",
         highlight=False,
     )
-
-
-def _existing(path: object) -> str:
-    from pathlib import Path
-
-    here = Path(str(path))
-    while not here.exists():
-        here = here.parent
-    return str(here)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from . import fix, ground, installer, layout, sources
+from . import fix, ground, installer, layout, room, sources
 from .action import Edit
 from .atomic import write_text
 from .cell import Cell
@@ -161,10 +161,8 @@ class _Builder:
         return found
 
     def _room(self) -> None:
-        assert self.wheels
-        free = shutil.disk_usage(self.folder).free // 1_000_000
-        if free < self.wheels.megabytes * 2:
-            raise _disk_full(f"{free} MB are free, the cell needs about {self.wheels.megabytes * 2}")
+        if missing := room.lack(room.demand(self.cell, self.matrix)):
+            raise _disk_full(missing)
 
     def _constraints(self) -> Path:
         """The pins as a constraints file for every step: what the first step chose, no later one replaces."""

@@ -68,7 +68,8 @@ def make(root: Path) -> Path:
     (matrices / "subjects" / "tiny.toml").write_text(SUBJECT, encoding="utf-8")
     (matrices / "questions.toml").write_text("question = []\n", encoding="utf-8")
     (matrices / "selection.toml").write_text("chosen = []\n", encoding="utf-8")
-    shutil.copy(layout.matrices() / "outages.toml", matrices)
+    for name in ("outages.toml", "room.toml"):
+        shutil.copy(layout.matrices() / name, matrices)
     (root / "knowledge" / "divides-by-zero.toml").write_text(KNOWN, encoding="utf-8")
     return root
 

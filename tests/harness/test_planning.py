@@ -38,7 +38,7 @@ def test_a_cell_outside_the_stacks_is_offered_by_its_name() -> None:
 def test_cell_of_another_system_is_skipped_with_its_reason() -> None:
     """A plan names what it skips, and why."""
     (row, *_) = planning.plan_of(["windows-py3.8-torch1.8.0-cpu-pip-pytorchvideo@0.1.5"])
-    assert row.skipped == "needs windows on x86_64" and row.megabytes > 0
+    assert row.skipped == "needs windows on x86_64" and row.disk is None
 
 
 def test_unreachable_source_is_skipped_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:

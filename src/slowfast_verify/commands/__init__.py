@@ -1,1 +1,1 @@
-"""What the commands of cli.py do, a module for each noun; cli.py only registers them."""
+"""The larger commands of `slowfast-verify`, one module each: read arguments, call what does the work, print. cli.py registers them."""

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from . import __version__, layout
+from .commands.bisect import bisect
 from .commands.cells import cells
 from .commands.recipe import recipe
 from .commands.releases import releases
@@ -107,6 +108,7 @@ def make_report(
     check: Annotated[bool, typer.Option(help="write nothing; fail if the file is not what the records say")] = False,
 ) -> None:
     """Write COMPATIBILITY.md from records alone."""
+    from . import record as records
     from . import report
 
     shown, complaints = report.load(source or [layout.reports() / "evidence"])
@@ -118,7 +120,7 @@ def make_report(
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             raise Problem(f"{path.name} is not what the records say", where=str(path), next="slowfast-verify report", code=PROBLEMS_FOUND)
         return
-    path.write_text(text, encoding="utf-8")
+    records.write_beside(path, text)
     report.print_summary(shown)
     typer.echo(f"written: {path}")
 
@@ -220,7 +222,7 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
     """Take away environments that this suite built."""
     from .image import clean as remove_images
     from .matrix import default
-    from .provision import clean as remove
+    from .removal import clean as remove
 
     keep = set() if everything else {cell.id for cell in default().selection()}
     gone = [*remove(keep), *remove_images(keep)]
@@ -233,6 +235,9 @@ def version() -> None:
     from .provenance import suite_revision
 
     typer.echo(f"slowfast-verify {__version__} ({suite_revision()})")
+
+
+app.command()(bisect)
 
 
 def main() -> None:

@@ -12,7 +12,11 @@ from typing import Annotated
 import typer
 
 from . import __version__, layout
+from .commands.bisect import bisect
+from .commands.cells import cells
 from .commands.packages import packages
+from .commands.recipe import recipe
+from .commands.releases import releases
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -22,19 +26,12 @@ app = typer.Typer(
     help="Is this environment right for PySlowFast, and if not, why?",
 )
 INTERRUPTED = 130
+app.command()(recipe)
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
 
 
-@app.command("cells")
-def list_cells(globs: Globs = None) -> None:
-    """List every cell that the stacks span, or those that fit a glob."""
-    from .matrix import default
-
-    matrix = default()
-    chosen = {cell.id for cell in matrix.selection()}
-    for cell in matrix.select(*(globs or ["*"])):
-        typer.echo(f"{'*' if cell.id in chosen else ' '} {cell.id}")
-    typer.echo("* runs by default: nox -s matrix", err=True)
+app.command()(releases)
+app.command()(cells)
 
 
 @app.command()
@@ -57,9 +54,11 @@ def plan(globs: Globs = None) -> None:
 def climb(
     cell: str,
     jobs: Annotated[int, typer.Option(help="batches put to the environment at a time")] = 2,
-    evidence: bool = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="write the record to reports/evidence, which is kept")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="climb again where nothing has changed since the last verdict")] = False,
     container: Annotated[bool, typer.Option("--container", help="build it as an image, and climb in a container")] = False,
     base: Annotated[str, typer.Option(metavar="IMAGE", help="with --container: made from it; debootstrap:bookworm is made here")] = "",
+    from_recipe: Annotated[bool, typer.Option("--recipe", help="by the commands that `slowfast-verify recipe` prints")] = False,
 ) -> None:
     """Provision one cell, climb the ladder in it, write its record."""
     from . import report
@@ -71,7 +70,8 @@ def climb(
     if base and not container:
         again = f"slowfast-verify climb {cell} --container --base {base}"
         raise Problem("--base is the base of a container's image", where="climb --base", next=again)
-    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base)
+    fresh = fresh or evidence
+    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base, fresh=fresh, from_recipe=from_recipe)
     typer.echo(f"{cell}: {report.one_line(record)}")
     raise typer.Exit(code)
 
@@ -109,6 +109,7 @@ def make_report(
     check: Annotated[bool, typer.Option(help="write nothing; fail if the file is not what the records say")] = False,
 ) -> None:
     """Write COMPATIBILITY.md from records alone."""
+    from . import record as records
     from . import report
 
     shown, complaints = report.load(source or [layout.reports() / "evidence"])
@@ -120,7 +121,7 @@ def make_report(
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             raise Problem(f"{path.name} is not what the records say", where=str(path), next="slowfast-verify report", code=PROBLEMS_FOUND)
         return
-    path.write_text(text, encoding="utf-8")
+    records.write_beside(path, text)
     report.print_summary(shown)
     typer.echo(f"written: {path}")
 
@@ -222,7 +223,7 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
     """Take away environments that this suite built."""
     from .image import clean as remove_images
     from .matrix import default
-    from .provision import clean as remove
+    from .removal import clean as remove
 
     keep = set() if everything else {cell.id for cell in default().selection()}
     gone = [*remove(keep), *remove_images(keep)]
@@ -238,6 +239,7 @@ def version() -> None:
 
 
 app.command()(packages)
+app.command()(bisect)
 
 
 def main() -> None:

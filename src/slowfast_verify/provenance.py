@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import platform
 import secrets
 import subprocess
 import time
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from . import __version__, layout
+
+#: variable -> the service that runs a job and sets it. Nothing else of the environment is written.
+SERVICES = {"GITHUB_ACTIONS": "github-actions", "GITLAB_CI": "gitlab-ci", "BUILDKITE": "buildkite", "TF_BUILD": "azure-pipelines"}
 
 
 def run_id() -> str:
@@ -26,3 +35,28 @@ def suite_revision() -> str:
     except (OSError, subprocess.SubprocessError):
         return __version__
     return commit + ("+" if dirty else "")
+
+
+@cache
+def suite_sha256() -> str:
+    """A digest of what is asked and judged (tests/verify and the probes): the same in a checkout and in a wheel, on every system.
+
+    A commit tells which text the suite had; this tells whether two runs asked the same, though other files changed in between.
+    """
+    whole = hashlib.sha256()
+    for folder in (layout.suites(), Path(__file__).with_name("probes")):
+        for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):
+            whole.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            whole.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")  # git on Windows may write the others
+    return whole.hexdigest()
+
+
+def stamp() -> dict[str, Any]:
+    """What every record says of the run that made it: run, suite, suite_sha256, tool, and the machine that judged (no names, no paths)."""
+    host = {
+        "os": f"{platform.system()} {platform.release()}", "machine": platform.machine(), "python": platform.python_version(),
+        "ci": next((name for variable, name in SERVICES.items() if os.environ.get(variable)), ""),
+    }  # fmt: skip
+    return {
+        "run": run_id(), "suite": suite_revision(), "suite_sha256": suite_sha256(), "tool": f"slowfast-verify {__version__}", "host": host
+    }  # fmt: skip

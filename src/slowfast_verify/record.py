@@ -8,21 +8,28 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
+from . import __version__
 from .atomic import write_text
-from .errors import Problem
+from .errors import PROBLEMS_FOUND, Infrastructure, Problem, no_room
 from .knowledge import RUNGS
+from .scrub import without_secrets
 
-SCHEMA = 1
+SCHEMA: Literal[2] = 2
 Outcome = Literal["passed", "failed", "failed as expected", "passed unexpectedly", "not verified", "infrastructure", "never run", "stale"]
 #: The worst first: what a parent with several children shows. Only `passed` is green.
 SEVERITY: tuple[str, ...] = (
     "failed", "passed unexpectedly", "infrastructure", "failed as expected", "not verified", "stale", "never run", "passed",
 )  # fmt: skip
 RED = ("failed", "passed unexpectedly")
+#: What answers the question that a run was made for; the others say that it stays open.
+ANSWERED = ("passed", "failed", "failed as expected", "passed unexpectedly")
+#: Where a check came to its end: while the environment was built, while the target was asked, while its facts were judged.
+Phase = Literal["provision", "observe", "judge"]
 MESSAGE_KEPT = 4000
 
 
@@ -37,7 +44,7 @@ class Provisioned(Frozen):
 
     cell: str
     inputs: str
-    runner: str = "native"  # or the kind of emulator (matrices/emulators.toml)
+    runner: str = "native"  # or the kind of emulator (matrices/emulators.toml), `docker`, or `recipe`: made by printed commands
     python: str
     env: str
     checkout: str | None
@@ -48,6 +55,7 @@ class Provisioned(Frozen):
     created: str
     seconds: float
     step_seconds: dict[str, float]
+    scripts: dict[str, str] | None = None
     reused: bool = False
 
 
@@ -66,42 +74,81 @@ class CheckResult(Frozen):
     """One check in one target; id is `rung::name[parameter]`, seconds those of the observation it judges."""
 
     id: str
-    rung: str
+    rung: str = Field(pattern=f"^(?:{'|'.join(RUNGS)})$")
     outcome: Outcome
-    seconds: float = 0.0
+    phase: Phase | None = None
+    seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
     failure: FailureDetail | None = None
     knowledge: str | None = None
     reason: str | None = None
 
 
 class Installation(Frozen):
-    """How the environment came to be: with what, which workarounds, and where the time went (seconds per step)."""
+    """How the environment came to be: with what, which workarounds, and where the time went (seconds per step).
+
+    scripts: {language: sha256 of its commands} where it was made by a recipe's printed commands (recipe.py).
+    """
 
     installer: str
     workarounds: list[str]
     seconds: float
     step_seconds: dict[str, float]
     created: str
+    scripts: dict[str, str] | None = None
+
+
+class Host(Frozen):
+    """The machine that judged, without a name or a user: operating system, processor, Python; ci: which service lent it, or empty."""
+
+    os: str
+    machine: str
+    python: str
+    ci: str = ""
 
 
 class Record(Frozen):
-    """One run in one target. `target` holds facts about it (kind, python, libc, gpu, lock_sha256), nothing personal."""
+    """One run in one target. `target` holds facts about it (kind, python, libc, gpu, lock_sha256), nothing personal.
 
-    schema_version: int = Field(SCHEMA, alias="schema")
-    cell: str
+    run: `2026-11-23T10:04:11Z-3f9c`, when it ended (UTC) and a word drawn by lot. suite: the commit of the suite; suite_sha256: a digest
+    of what it asks and judges, the same for commits that differ elsewhere; tool: name and version. Empty where an older tool wrote it.
+    """
+
+    schema_version: Literal[2] = Field(SCHEMA, alias="schema")
+    cell: Annotated[str, Field(pattern=r"^\w[\w.@+-]*$", max_length=240)]  # it becomes a file's name, and comes out of files of others
     run: str
     suite: str
+    suite_sha256: str = ""
+    tool: str = ""
+    host: Host | None = None
     target: dict[str, Any]
     installation: Installation | None = None
     checks: list[CheckResult]
     predictions: dict[str, list[tuple[str, float]]] | None = None  # {clip: [(label, probability) of each window]}
-    seconds: float = 0.0
+    seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
+    carried_over: str | None = None  # when a later run found nothing changed and kept this verdict; `run` stays the day of the verdict
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     def rungs(self) -> dict[str, str]:
         """{rung: outcome}, each the worst of its checks; `never run` where there are none."""
-        return {rung: worst(check.outcome for check in self.checks if check.rung == rung) for rung in RUNGS}
+        outcomes: dict[str, set[str]] = {rung: set() for rung in RUNGS}
+        for check in self.checks:
+            outcomes[check.rung].add(check.outcome)
+        return {rung: worst(found) for rung, found in outcomes.items()}
+
+    def outcome(self) -> str:
+        """The run in one word: its worst check's."""
+        return worst(check.outcome for check in self.checks)
+
+    def answers(self) -> bool:
+        """Whether the run says anything about the cell: something failed, or something was answered and no outage cut it short."""
+        found = {check.outcome for check in self.checks}
+        return bool(found & set(RED)) or ("infrastructure" not in found and bool(found & set(ANSWERED)))
+
+    def tally(self) -> dict[str, int]:
+        """{outcome: checks}, the worst first, without zeros."""
+        found = [check.outcome for check in self.checks]
+        return {outcome: found.count(outcome) for outcome in SEVERITY if outcome in found}
 
     def reached(self) -> str | None:
         """How far the cell got: the last rung of which a check passed, up to the first that is red or of which none passed.
@@ -110,8 +157,9 @@ class Record(Frozen):
         its word in every table says how many.
         """
         last = None
+        some = {check.rung for check in self.checks if check.outcome == "passed"}
         for rung, outcome in self.rungs().items():
-            passed = any(check.rung == rung and check.outcome == "passed" for check in self.checks)
+            passed = rung in some
             if outcome in ("failed", "passed unexpectedly", "infrastructure") or (outcome == "failed as expected" and not passed):
                 break
             if passed:
@@ -145,33 +193,99 @@ def scrub(text: str, places: dict[str, str]) -> str:
     return re.sub(r"/tmp/[\w.-]*(?:probe|pytest)[\w.-]*", "{tmp}", text)
 
 
-def write(record: Record, folder: Path) -> Path:
-    """Write a record whole or not at all; returns its path. Raises Problem when the folder cannot be written."""
-    path = folder / f"{record.cell}.json"
+def write(record: Record, folder: Path, lock: list[str] | None = None) -> Path:
+    """Write a record whole or not at all, without secrets, its lock beside it; returns its path.
+
+    Raises Problem where the folder cannot be written, Infrastructure where the disk is full.
+    """
+    if lock:
+        write_beside(folder / f"{record.cell}.lock.txt", "\n".join(lock) + "\n", f"the record of {record.cell}")
+    text = _without_secrets(record).model_dump_json(by_alias=True, indent=1, exclude_none=True)
+    return write_beside(folder / f"{record.cell}.json", text + "\n", f"the record of {record.cell}")
+
+
+def write_beside(path: Path, text: str, what: str = "") -> Path:
+    """Write a file of the folder of records (a lock, a report), whole or not at all. Raises Problem as `write` does."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, record.model_dump_json(by_alias=True, indent=1, exclude_none=True) + "\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
     except OSError as error:
-        raise Problem(
-            f"the record of {record.cell} cannot be written",
-            where=f"{folder}: {error.strerror}",
-            cause="the folder is read-only, belongs to somebody else, or the disk is full",
-            next="make it writable, or name another: SLOWFAST_VERIFY_REPORTS=DIR",
-        ) from error
+        if no_room(error):
+            raise Infrastructure(f"{what or path.name} cannot be written: the disk is full", where=f"{path.parent}: {error.strerror}",
+                                 cause="what was there before is as it was; nothing half-written is left",
+                                 next="free space (slowfast-verify clean), or name another place: SLOWFAST_VERIFY_REPORTS=DIR",
+                                 code=PROBLEMS_FOUND) from error  # fmt: skip
+        raise Problem(f"{what or path.name} cannot be written", where=f"{path.parent}: {error.strerror}",
+                      cause="the folder is read-only, or belongs to somebody else",
+                      next="make it writable, or name another: SLOWFAST_VERIFY_REPORTS=DIR") from error  # fmt: skip
     return path
+
+
+def _without_secrets(record: Record) -> Record:
+    """The last gate before a file that people publish: no token, no password, whoever printed it."""
+    checks = []
+    for check in record.checks:
+        failure = check.failure
+        if failure:
+            told = {name: without_secrets(text) for name in ("message", "step", "stderr_tail") if (text := getattr(failure, name))}
+            failure = failure.model_copy(update=told)
+        checks.append(check.model_copy(update={"failure": failure, "reason": check.reason and without_secrets(check.reason)}))
+    target = {key: without_secrets(value) if isinstance(value, str) else value for key, value in record.target.items()}
+    return record.model_copy(update={"checks": checks, "target": target})
 
 
 def read(path: Path) -> Record:
     """Read a record; raises Problem that names the file when it is none of ours, cut off, or of another version."""
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return parse(path.read_bytes())
     except (ValidationError, ValueError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"msg": str(error), "loc": ()}
         raise Problem(
             "not a record of this version",
-            where=f"{path}: {'.'.join(map(str, first['loc']))} {first['msg']}",
+            where=f"{path}: {told(error)}",
             next="take the file away, or write it again: slowfast-verify climb CELL",
         ) from None
+
+
+def parse(text: bytes) -> Record:
+    """A record from its JSON, of this schema or of an older one; raises ValueError (pydantic's included) for anything else."""
+    try:
+        return Record.model_validate_json(text)
+    except ValidationError as error:
+        if not any(row["loc"][:1] == ("schema",) for row in error.errors(include_input=False, include_url=False)):
+            raise
+    raw = from_json(text)
+    number = raw.get("schema") if isinstance(raw, dict) else None
+    if type(number) is not int or number not in UPGRADES:
+        reads = ", ".join(map(str, [*UPGRADES, SCHEMA]))
+        raise ValueError(f"its schema is {str(number)[:40]!r}, and slowfast-verify {__version__} reads {reads}")
+    return Record.model_validate({**UPGRADES[number](raw), "schema": SCHEMA})
+
+
+def told(error: ValueError) -> str:
+    """The first thing that is wrong, in one line."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))[:200]} {first['msg']}".strip()
+
+
+def _from_1(raw: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 had no phases: they follow from the rung and from how a check failed."""
+
+    def with_phase(check: Any) -> Any:
+        if not isinstance(check, dict):
+            return check  # the model says what is wrong with it
+        failure = check.get("failure")
+        how = failure.get("how") if isinstance(failure, dict) else "judged"
+        phase = "judge" if how == "judged" and check.get("outcome") != "infrastructure" else "observe"
+        return {**check, "phase": "provision" if check.get("rung") in ("resolve", "install") else phase}
+
+    checks = raw.get("checks")
+    return {**raw, "checks": [with_phase(check) for check in checks] if isinstance(checks, list) else checks}
+
+
+#: {older schema: what makes the next one of it}. A schema that is in neither is refused by its number.
+UPGRADES = {1: _from_1}
 
 
 def lock_digest(lock: list[str]) -> str:

@@ -104,6 +104,11 @@ def reproduce(record: Record, check: CheckResult) -> list[str]:
     return [f'nox -s "matrix({record.cell})"', f"pytest tests/verify --cell '{record.cell}' -k {name}"]
 
 
+def carried_notice(record: Record) -> str:
+    """What is said of a verdict that a later run kept, because nothing had changed."""
+    return f"carried over from {record.run[:20]}: same inputs, same suite, same machine (--fresh climbs it again)"
+
+
 def one_line(record: Record) -> str:
     """How far the cell got, and what stopped it, in one line."""
     words = [f"{rung} {word_of(record, rung)[0]}" for rung, outcome in record.rungs().items() if outcome != "never run"]
@@ -136,6 +141,9 @@ def print_summary(shown: list[Record], console: Console | None = None) -> None:
             words = [Text.assemble(f"{rung} ", word_of(record, rung)) for rung in rungs if record.rungs()[rung] != "never run"]
             console.print(Text("  ") + Text(" · ").join(words))
     console.print(Text(LEGEND, style="dim"))
+    for record in shown:
+        if record.carried_over:
+            console.print(f"{record.cell}: {carried_notice(record)}", highlight=False, markup=False, style="dim")
     expected = known_causes(shown)
     if expected:
         console.print("\nfails as expected:", highlight=False)
@@ -169,7 +177,8 @@ def markdown(shown: list[Record]) -> str:
     ]
     for record in shown:
         words = " | ".join(word_of(record, rung)[0] for rung in rungs)
-        lines.append(f"| `{record.cell}` | {words} | {record.reached() or 'nothing'} | {record.run[:10]} |")
+        date = record.run[:10] + (", carried over" if record.carried_over else "")
+        lines.append(f"| `{record.cell}` | {words} | {record.reached() or 'nothing'} | {date} |")
     lines += [
         "",
         "## What was installed",

@@ -9,7 +9,7 @@ import contextlib
 import json
 import threading
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,19 @@ from . import container, ground, knowledge, ladder, layout, provision
 from . import record as records
 from . import target as targets
 from .agreement import predictions_in
+from .atomic import write_text
 from .attempts import observe_again
 from .cell import Cell
 from .emulator import whose_fault
-from .errors import Infrastructure, NotVerifiable, Problem
+from .errors import Infrastructure, NotVerifiable, Problem, no_room
 from .expectation import Expectation, check_matches
 from .matrix import default
 from .observe import observe
 from .parcel import TOO_LARGE
-from .provenance import run_id, suite_revision
+from .provenance import stamp
 from .question import Observation
 from .record import CheckResult, FailureDetail, Installation, Provisioned, Record
+from .sources import outage_in
 from .subject import Subject, subject
 
 
@@ -147,7 +149,7 @@ class Verdicts:
                         places = {name: path for name, path in ladder.handed(self.asked).items() if path}
                         found = observe_again(self.target, self.batches[batch], places=places,
                                         on_step=lambda q, s: print(f"{q}: {s}", file=steps, flush=True))  # fmt: skip
-                    file.write_text(json.dumps({key: value.model_dump() for key, value in found.items()}), encoding="utf-8")
+                    write_text(file, json.dumps({key: value.model_dump() for key, value in found.items()}))  # half of it would count as all
             raw = json.loads(file.read_text(encoding="utf-8"))
             self._read[batch] = {key: Observation.model_validate(value) for key, value in raw.items()}
         return self._read[batch]
@@ -206,15 +208,18 @@ class Verdicts:
         seen = [self.ask(question) for question in dict.fromkeys(questions)] if not isinstance(error, NotVerifiable) else []
         seconds = round(sum(observation.seconds for observation in seen), 3)
         expected = next((row for row in self.expectations if not row.is_glob and row.concerns(self.cell, check)), None)
+        phase: records.Phase = "observe" if isinstance(error, Unanswered | Infrastructure) else "judge"
+        told = partial(CheckResult, id=check, rung=rung, phase=phase, seconds=seconds)
         if report.passed:
             if expected:
-                return CheckResult(id=check, rung=rung, outcome="passed unexpectedly", seconds=seconds, knowledge=expected.cause)
-            return CheckResult(id=check, rung=rung, outcome="passed", seconds=seconds)
+                return told(outcome="passed unexpectedly", knowledge=expected.cause)
+            return told(outcome="passed")
         if report.skipped or isinstance(error, NotVerifiable):
             reason = error.what if isinstance(error, NotVerifiable) else str(getattr(error, "msg", error))
-            return CheckResult(id=check, rung=rung, outcome="not verified", seconds=seconds, reason=reason)
-        if isinstance(error, Infrastructure):
-            return CheckResult(id=check, rung=rung, outcome="infrastructure", seconds=seconds, reason=str(error))
+            return told(outcome="not verified", reason=reason)
+        if isinstance(error, Infrastructure) or no_room(error):
+            reason = str(error) if isinstance(error, Infrastructure) else f"the disk is full on this side: {error}"
+            return told(outcome="infrastructure", reason=reason)
         if isinstance(error, Unanswered):
             o = error.observation
             failure = FailureDetail(
@@ -228,21 +233,20 @@ class Verdicts:
         rows = [row for row in self.expectations if row.concerns(self.cell, check) and row.cause == known]
         outcome: records.Outcome = "failed as expected" if rows else "failed"
         put = [*seen, error.observation] if isinstance(error, Unanswered) else seen
-        if not rows and (blamed := whose_fault(self.target.kind, put)):
-            return CheckResult(id=check, rung=rung, outcome="infrastructure", seconds=seconds, reason=blamed)
-        return CheckResult(id=check, rung=rung, outcome=outcome, seconds=seconds, failure=self._scrubbed(failure), knowledge=known)
+        blamed = whose_fault(self.target.kind, put)
+        if known is None and isinstance(error, Unanswered) and (outage := outage_in(text, ("disk",))):
+            blamed = f"{outage.what} where the probe ran: {outage.where}"
+        if not rows and blamed:
+            return told(outcome="infrastructure", reason=blamed)
+        return told(outcome=outcome, failure=self._scrubbed(failure), knowledge=known)
 
     def named(self, failure: knowledge.Failure) -> str | None:
         """The id of the known failure that this is."""
         return knowledge.diagnose(failure)
 
     def _scrubbed(self, failure: FailureDetail) -> FailureDetail:
-        def clean(text: str, kept: int) -> str:
-            return records.scrub(text, self._places())[-kept:]
-
-        return failure.model_copy(
-            update={"message": clean(failure.message, records.MESSAGE_KEPT), "stderr_tail": clean(failure.stderr_tail, 2000)}
-        )
+        kept = {"message": records.MESSAGE_KEPT, "stderr_tail": 2000}
+        return failure.model_copy(update={n: records.scrub(getattr(failure, n), self._places())[-most:] for n, most in kept.items()})
 
     def _places(self) -> dict[str, str]:
         places = {str(Path.home()): "~", str(layout.root()): "{suite}", str(self.folder): "{tmp}"}
@@ -261,7 +265,7 @@ class Verdicts:
                 told = not row.is_glob and hits  # the one check that it names says itself what became of it
                 if not outcome_known and verifiable and not told:
                     rows.append(CheckResult(id=row.check, rung=row.check.partition("::")[0], outcome="passed unexpectedly",
-                                            knowledge=row.cause, reason="no check failed for this cause"))  # fmt: skip
+                                            phase="judge", knowledge=row.cause, reason="no check failed for this cause"))  # fmt: skip
         return rows
 
     def write(self, results: list[CheckResult], seconds: float, whole: bool) -> Path | None:
@@ -288,23 +292,17 @@ class Verdicts:
             p = self.provisioned
             facts["lock_sha256"] = records.lock_digest(p.lock)
             installation = Installation(installer=self.cell.installer if self.cell else "", workarounds=p.workarounds, seconds=p.seconds,
-                                        step_seconds=p.step_seconds, created=p.created)  # fmt: skip
-        made = Record(cell=name, run=run_id(), suite=suite_revision(), target=facts, installation=installation,
+                                        step_seconds=p.step_seconds, created=p.created, scripts=p.scripts)  # fmt: skip
+        made = Record(cell=name, **stamp(), target=facts, installation=installation,
                       checks=sorted(results, key=lambda r: (knowledge.RUNGS.index(r.rung), r.id)),
                       predictions=self._predictions(), seconds=round(seconds, 1))  # fmt: skip
         if self.provisioned:
-            stands = [
-                CheckResult(id="resolve::requirements_resolve", rung="resolve", outcome="passed"),
-                CheckResult(id="install::environment_stands", rung="install", outcome="passed", seconds=self.provisioned.seconds),
-            ]
+            built = partial(CheckResult, outcome="passed", phase="provision")
+            stands = [built(id="resolve::requirements_resolve", rung="resolve"),
+                     built(id="install::environment_stands", rung="install", seconds=self.provisioned.seconds)]  # fmt: skip
             made = made.model_copy(update={"checks": [*stands, *made.checks]})
         folder = Path(self.asked["record"]) if self.asked.get("record") else layout.reports() / "records"
-        path = records.write(made, folder)
-        if self.provisioned:
-            from .atomic import write_text
-
-            write_text(folder / f"{name}.lock.txt", "\n".join(self.provisioned.lock) + "\n")
-        return path
+        return records.write(made, folder, lock=self.provisioned.lock if self.provisioned else None)
 
     def _predictions(self) -> dict[str, list[tuple[str, float]]] | None:
         asked = (self.folder / "demo.json").exists() and self.observations("demo").get("demo")

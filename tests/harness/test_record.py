@@ -94,7 +94,7 @@ import sys
 from pathlib import Path
 from slowfast_verify.record import CheckResult, Record, write
 checks = [CheckResult(id=f"imports::{n}", rung="imports", outcome="passed", reason="x" * 200) for n in range(3000)]
-record = Record(schema=1, cell="c", run="r", suite="s", target={}, checks=checks)
+record = Record(cell="c", run="r", suite="s", target={}, checks=checks)
 print("ready", flush=True)
 while True:
     write(record, Path(sys.argv[1]))
@@ -140,7 +140,19 @@ def test_a_record_may_be_read_by_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"schema": 1}', "[]", '{"schema": 1, "cell": "c", "run": "", "suite": "", "target": {}, "checks": [], "new": 1}']
+    "text",
+    [
+        "",
+        "{",
+        '{"schema": 1}',
+        "[]",
+        "null",
+        '{"schema": [1]}',
+        '{"schema": true}',
+        '{"schema": 1, "checks": [3]}',
+        "[" * 100_000,
+        '{"schema": 1, "cell": "c", "run": "", "suite": "", "target": {}, "checks": [], "new": 1}',
+    ],
 )
 def test_what_is_no_record_is_told(tmp_path: Path, text: str) -> None:
     """A cut, foreign or newer file ends in one message that names it."""
@@ -149,6 +161,39 @@ def test_what_is_no_record_is_told(tmp_path: Path, text: str) -> None:
     with pytest.raises(Problem, match="not a record of this version") as caught:
         records.read(path)
     assert str(path) in caught.value.where
+
+
+def test_a_record_of_the_first_schema_is_read() -> None:
+    """What older tools wrote is read: the phase follows from how a check ended, and what they did not say stays empty."""
+    old = {"schema": 1, "cell": "c", "run": "r", "suite": "s", "target": {}, "checks": [
+        {"id": "install::a", "rung": "install", "outcome": "passed"},
+        {"id": "imports::b", "rung": "imports", "outcome": "failed", "failure": {"how": "raised", "type": "ImportError"}},
+        {"id": "compute::c", "rung": "compute", "outcome": "failed", "failure": {"how": "judged"}},
+        {"id": "demo::d", "rung": "demo", "outcome": "infrastructure", "reason": "the index is down"},
+    ]}  # fmt: skip
+    found = records.parse(json.dumps(old).encode())
+    assert [check.phase for check in found.checks] == ["provision", "observe", "judge", "observe"]
+    assert found.schema_version == records.SCHEMA and found.tool == "" and found.host is None and found.suite_sha256 == ""
+
+
+@pytest.mark.parametrize("number", [0, 3, 99, -1])
+def test_a_record_of_another_schema_is_refused_by_its_number(number: int) -> None:
+    """A schema that this tool does not know is named, with those that it reads."""
+    with pytest.raises(ValueError, match=f"its schema is '{number}', and slowfast-verify .* reads 1, 2"):
+        records.parse(json.dumps({"schema": number, "cell": "c"}).encode())
+
+
+def test_a_record_says_what_made_it_and_no_name_of_a_person_or_machine() -> None:
+    """Tool, suite, its digest and the kind of host; neither the user's name nor the machine's."""
+    import getpass
+    import platform
+
+    from slowfast_verify.provenance import stamp
+
+    record = Record(cell="c", target={}, checks=[], **stamp())
+    assert record.tool.startswith("slowfast-verify ") and len(record.suite_sha256) == 64 and record.host
+    written = record.model_dump_json()
+    assert platform.node() not in written and f'"{getpass.getuser()}"' not in written and str(Path.home()) + "/" not in written
 
 
 # -- what it says ------------------------------------------------------------------------------------------------------

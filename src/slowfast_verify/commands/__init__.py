@@ -1,1 +1,1 @@
-"""The functions behind commands, one noun a file; cli.py registers them, one line each."""
+"""The larger commands of `slowfast-verify`, one module each: read arguments, call what does the work, print. cli.py registers them."""

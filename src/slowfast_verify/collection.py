@@ -1,0 +1,295 @@
+"""Many records as one collection: read from anywhere, merged by cell and run, one cell in memory at a time. Records in, records out.
+
+On disk a collection is JSON Lines: one record a line, whole, sorted by cell and run, then one line for each thing that was refused.
+Whole runs are kept, so merging is a union of sets: the order, the grouping and a second time make no difference. Runs on the host;
+called by the `report` commands, the dashboard and the formats. Never imports what makes records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Literal, Self
+
+from pydantic import ValidationError
+
+from . import record as records
+from .atomic import write_chunks
+from .errors import Problem
+from .record import CheckResult, Frozen, Record
+
+LARGEST = 64 * 1024 * 1024  # bytes of one record; 400 checks with all they may say are under 3 MB
+STALE_DAYS = 30
+CELL = re.compile(r"(?!\.)[\w.@+-]{1,200}")  # becomes the name of a file, of a page, of an anchor
+RUN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)-[\w.]{1,40}", re.ASCII)
+AHEAD = timedelta(days=1)  # a clock may be wrong by that much; what is further ahead would be the newest for ever
+
+
+class Refused(Frozen):
+    """Something that is no record, or none of ours: where it lay (no folder of a machine), why it was refused, a digest of what it said."""
+
+    where: str
+    why: str
+    sha256: str = ""
+
+
+class Past(Frozen):
+    """An older run of a cell, in short. unlike: {check: (outcome, known failure)} of every check that did not simply pass."""
+
+    run: str
+    suite: str
+    outcome: str
+    reached: str | None
+    tally: dict[str, int]
+    unlike: dict[str, tuple[str, str | None]]
+    checks: frozenset[str]
+
+
+class Held(Frozen):
+    """What a collection knows of one cell. record: the newest run. history: the older ones, the newest first.
+
+    standing: the newest run that says anything about the cell, None if none does: an outage or a machine that could verify nothing
+    takes away no verdict.
+    """
+
+    record: Record
+    standing: Record | None
+    history: tuple[Past, ...] = ()
+
+    @property
+    def cell(self) -> str:
+        """Its name."""
+        return self.record.cell
+
+    def since(self, check: CheckResult) -> str:
+        """The first run of the unbroken row of runs, up to the newest, in which this check ended as it did, for the same cause.
+
+        Runs that did not answer it are passed over.
+        """
+        begun = self.record.run
+        for past in self.history:
+            if check.id not in past.checks:
+                continue
+            outcome, cause = past.unlike.get(check.id, ("passed", None))
+            if outcome in ("infrastructure", "not verified"):
+                continue
+            if (outcome, cause) != (check.outcome, check.knowledge):
+                break
+            begun = past.run
+        return begun
+
+
+def past(record: Record) -> Past:
+    """A run in short."""
+    unlike = {check.id: (check.outcome, check.knowledge) for check in record.checks if check.outcome != "passed"}
+    return Past(run=record.run, suite=record.suite, outcome=record.outcome(), reached=record.reached(), tally=record.tally(),
+                unlike=unlike, checks=frozenset(check.id for check in record.checks))  # fmt: skip
+
+
+def moment(run: str) -> datetime:
+    """When a run ended; raises ValueError where its name does not say."""
+    found = RUN.fullmatch(run)
+    if not found:
+        raise ValueError(f"its run is {run[:60]!r}: no moment like 2026-11-23T10:04:11Z-3f9c")
+    return datetime.strptime(found.group(1), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def stale(record: Record, now: datetime, suite_sha256: str = "") -> Literal["", "age", "suite"]:
+    """Why a verdict is stale: `age` (over 30 days), `suite` (another asked other things), or empty. An unknown suite is no other one."""
+    if now - moment(record.run) > timedelta(days=STALE_DAYS):
+        return "age"
+    return "suite" if suite_sha256 and record.suite_sha256 and record.suite_sha256 != suite_sha256 else ""
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------------------
+
+
+def read(paths: Iterable[Path]) -> Iterator[Record | Refused]:
+    """Every record in files (.json: one, .jsonl: one a line) and folders (searched through), and what was refused. Never raises for a
+    file's content; raises Problem for a path that is not there. Holds one record at a time."""  # fmt: skip
+    for path in paths:
+        if path.is_dir():
+            for file in _files(path):
+                yield from _file(file, f"{path.resolve().name}/{file.relative_to(path).as_posix()}")
+        elif path.exists():
+            yield from _file(path, f"{path.resolve().parent.name}/{path.name}")
+        else:
+            raise Problem("there are no records there", where=str(path), cause="the name is misspelt, or nothing was climbed yet",
+                          next="slowfast-verify climb CELL, or name another folder")  # fmt: skip
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for here, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(here, name) for name in sorted(names) if name.endswith((".json", ".jsonl")) and not name.startswith("."))
+
+
+def _file(path: Path, where: str) -> Iterator[Record | Refused]:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            yield Refused(where=where, why="it is no ordinary file")
+            return
+        with path.open("rb") as stream:
+            if path.suffix == ".jsonl":
+                yield from _lines(stream, where)
+            else:
+                yield _one(stream.read(LARGEST + 1), where)
+    except OSError as error:
+        yield Refused(where=where, why=f"it cannot be read: {error.strerror}")
+
+
+def _lines(stream: IO[bytes], where: str) -> Iterator[Record | Refused]:
+    number = 0
+    while line := stream.readline(LARGEST + 1):
+        number += 1
+        if line.strip():
+            yield _one(line, f"{where} line {number}")
+        while len(line) > LARGEST and not line.endswith(b"\n"):
+            line = stream.readline(LARGEST + 1)
+
+
+def _one(text: bytes, where: str) -> Record | Refused:
+    digest = hashlib.sha256(text.strip()).hexdigest()
+    if len(text) > LARGEST:
+        return Refused(where=where, why=f"it has more than {LARGEST // 1024**2} MiB", sha256="")
+    if text.startswith(b'{"refused":'):
+        try:
+            return _Line.model_validate_json(text).refused
+        except ValidationError as error:
+            return Refused(where=where, why=f"not a record: {records.told(error)}", sha256=digest)
+    try:
+        found = records.parse(text)
+        moment_of = moment(found.run)
+    except (ValueError, RecursionError) as error:
+        why = records.told(error) if isinstance(error, ValueError) else "it is nested without end"
+        return Refused(where=where, why=f"not a record: {why}", sha256=digest)
+    if not CELL.fullmatch(found.cell):
+        return Refused(where=where, why=f"not a record: {found.cell[:60]!r} cannot be the name of a cell", sha256=digest)
+    if moment_of > datetime.now(UTC) + AHEAD:
+        return Refused(where=where, why=f"not a record: its run lies in the future ({found.run})", sha256=digest)
+    return found
+
+
+class _Line(Frozen):
+    """A line of a collection that is no record."""
+
+    refused: Refused
+
+
+# -- merging -----------------------------------------------------------------------------------------------------------------------
+
+
+def line(item: Record | Refused) -> bytes:
+    """One line of a collection, without its end: the same bytes for the same record, however it was written."""
+    if isinstance(item, Refused):
+        return _Line(refused=item).model_dump_json().encode()
+    ordered = item.model_copy(update={"target": dict(sorted(item.target.items()))})
+    return ordered.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+class Collection:
+    """Records of many runs, one of each (cell, run), in the order of cells and runs, spooled to a temporary file.
+
+    Iterating gives a Held for each cell; `refused` is what was not taken, each once, sorted. In memory lie a row of the index for each
+    record and the runs of one cell. Use it in a `with`.
+    """
+
+    def __init__(self, items: Iterable[Record | Refused]) -> None:
+        self._spool = tempfile.TemporaryFile(prefix="slowfast-verify-")  # noqa: SIM115 (open as long as this object)
+        self._index: dict[tuple[str, str], tuple[str, int, int]] = {}  # {(cell, run): (sha256, offset, length)}
+        refused: set[Refused] = set()
+        for item in items:
+            if isinstance(item, Refused):
+                refused.add(item)
+                continue
+            text = line(item)
+            key, digest = (item.cell, item.run), hashlib.sha256(text).hexdigest()
+            there = self._index.get(key)
+            if there and there[0] == digest:
+                continue  # the same record twice
+            if there:  # two records that call themselves the same run: the greater digest stays, wherever either came from
+                refused.add(Refused(where=f"{item.cell} {item.run}", why="another record of the same run says something else",
+                                    sha256=min(digest, there[0])))  # fmt: skip
+            if there is None or digest > there[0]:
+                self._index[key] = (digest, self._spool.seek(0, os.SEEK_END), self._spool.write(text))
+        self.refused = sorted(refused, key=lambda item: (item.where, item.why, item.sha256))
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> Self:
+        """The merge of everything that lies in these files and folders."""
+        return cls(read(paths))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.close()
+
+    @cached_property
+    def _cells(self) -> dict[str, list[str]]:
+        """{cell: its runs, the oldest first}."""
+        found: dict[str, list[str]] = {}
+        for cell, run in sorted(self._index):
+            found.setdefault(cell, []).append(run)
+        return found
+
+    @property
+    def cells(self) -> list[str]:
+        """The names of the cells, sorted."""
+        return list(self._cells)
+
+    def __len__(self) -> int:
+        """How many cells."""
+        return len(self._cells)
+
+    @property
+    def runs(self) -> int:
+        """How many records."""
+        return len(self._index)
+
+    def __iter__(self) -> Iterator[Held]:
+        return map(self.held, self._cells)
+
+    def held(self, cell: str) -> Held:
+        """What is known of one cell; raises KeyError for one that is not there."""
+        *older, newest = self._cells[cell]
+        record = self._record(cell, newest)
+        standing = record if record.answers() else None
+        history = []
+        for run in reversed(older):
+            found = self._record(cell, run)
+            standing = standing or (found if found.answers() else None)
+            history.append(past(found))
+        return Held(record=record, standing=standing, history=tuple(history))
+
+    def _text(self, cell: str, run: str) -> bytes:
+        _, offset, length = self._index[cell, run]
+        self._spool.seek(offset)
+        return self._spool.read(length)
+
+    def _record(self, cell: str, run: str) -> Record:
+        return Record.model_validate_json(self._text(cell, run))
+
+    def lines(self) -> Iterator[bytes]:
+        """The collection as it is written: every record, then everything refused, a line each."""
+        for cell, runs in self._cells.items():
+            yield from (self._text(cell, run) + b"\n" for run in runs)
+        yield from (line(item) + b"\n" for item in self.refused)
+
+    def write(self, path: Path) -> None:
+        """Write it whole or not at all; raises Problem when the file cannot be written."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_chunks(path, self.lines())
+        except OSError as error:
+            raise Problem(
+                "the collection cannot be written", where=f"{path}: {error.strerror}",
+                cause="the folder is read-only, belongs to somebody else, or the disk is full", next="name another file",
+            ) from error  # fmt: skip

@@ -10,7 +10,7 @@ import sys
 
 from rich.console import Console
 
-from . import layout, report
+from . import compatibility, layout, report
 from .atomic import write_text
 
 
@@ -25,11 +25,11 @@ def close_run(since: float) -> None:
     if not fresh:
         return
     everything, complaints = report.load([folder])
-    shown = [record for record in everything if record.cell in fresh]
+    shown = [held.record for held in everything if held.cell in fresh]
     console = Console(width=None if sys.stdout.isatty() else 180)
     console.print()
     report.print_summary(shown, console)
-    write_text(folder / "COMPATIBILITY.md", report.markdown(everything))
+    write_text(folder / "COMPATIBILITY.md", compatibility.markdown(everything))
     console.print(f"records and COMPATIBILITY.md: {folder}", highlight=False, soft_wrap=True)
     for complaint in complaints:
         print(complaint, file=sys.stderr)

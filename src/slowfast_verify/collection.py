@@ -40,6 +40,12 @@ class Refused(Frozen):
     sha256: str = ""
 
 
+class RefusedLine(Frozen):
+    """A line of a collection that is no record."""
+
+    refused: Refused
+
+
 class Past(Frozen):
     """An older run of a cell, in short. unlike: {check: (outcome, known failure)} of every check that did not simply pass."""
 
@@ -73,7 +79,7 @@ class Held(Frozen):
 
         Runs that did not answer it are passed over.
         """
-        begun = self.record.run
+        begun = (self.standing or self.record).run
         for past in self.history:
             if check.id not in past.checks:
                 continue
@@ -161,7 +167,7 @@ def _one(text: bytes, where: str) -> Record | Refused:
         return Refused(where=where, why=f"it has more than {LARGEST // 1024**2} MiB", sha256="")
     if text.startswith(b'{"refused":'):
         try:
-            return _Line.model_validate_json(text).refused
+            return RefusedLine.model_validate_json(text).refused
         except ValidationError as error:
             return Refused(where=where, why=f"not a record: {records.told(error)}", sha256=digest)
     try:
@@ -177,19 +183,13 @@ def _one(text: bytes, where: str) -> Record | Refused:
     return found
 
 
-class _Line(Frozen):
-    """A line of a collection that is no record."""
-
-    refused: Refused
-
-
 # -- merging -----------------------------------------------------------------------------------------------------------------------
 
 
 def line(item: Record | Refused) -> bytes:
     """One line of a collection, without its end: the same bytes for the same record, however it was written."""
     if isinstance(item, Refused):
-        return _Line(refused=item).model_dump_json().encode()
+        return RefusedLine(refused=item).model_dump_json().encode()
     ordered = item.model_copy(update={"target": dict(sorted(item.target.items()))})
     return ordered.model_dump_json(by_alias=True, exclude_none=True).encode()
 
@@ -205,21 +205,26 @@ class Collection:
         self._spool = tempfile.TemporaryFile(prefix="slowfast-verify-")  # noqa: SIM115 (open as long as this object)
         self._index: dict[tuple[str, str], tuple[str, int, int]] = {}  # {(cell, run): (sha256, offset, length)}
         refused: set[Refused] = set()
-        for item in items:
-            if isinstance(item, Refused):
-                refused.add(item)
-                continue
-            text = line(item)
-            key, digest = (item.cell, item.run), hashlib.sha256(text).hexdigest()
-            there = self._index.get(key)
-            if there and there[0] == digest:
-                continue  # the same record twice
-            if there:  # two records that call themselves the same run: the greater digest stays, wherever either came from
-                refused.add(Refused(where=f"{item.cell} {item.run}", why="another record of the same run says something else",
-                                    sha256=min(digest, there[0])))  # fmt: skip
-            if there is None or digest > there[0]:
-                self._index[key] = (digest, self._spool.seek(0, os.SEEK_END), self._spool.write(text))
+        try:
+            for item in items:
+                refused |= {item} if isinstance(item, Refused) else self._take(item)
+        except BaseException:
+            self._spool.close()
+            raise
         self.refused = sorted(refused, key=lambda item: (item.where, item.why, item.sha256))
+
+    def _take(self, item: Record) -> set[Refused]:
+        """Keep a record; returns what contradicts it. Of two records that call themselves the same run the one with the greater digest
+        stays, wherever either came from."""  # fmt: skip
+        text = line(item)
+        key, digest = (item.cell, item.run), hashlib.sha256(text).hexdigest()
+        there = self._index.get(key)
+        if there and there[0] == digest:
+            return set()  # the same record twice
+        if there is None or digest > there[0]:
+            self._index[key] = (digest, self._spool.seek(0, os.SEEK_END), self._spool.write(text))
+        why = "another record of the same run says something else"
+        return {Refused(where=f"{item.cell} {item.run}", why=why, sha256=min(digest, there[0]))} if there else set()
 
     @classmethod
     def of(cls, paths: Iterable[Path]) -> Self:

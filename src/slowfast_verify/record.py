@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from . import __version__
 from .atomic import write_text
 from .errors import Problem
-from .knowledge import RUNGS
+from .knowledge import RUNGS as RUNGS  # whoever reads records needs the order of the ladder
 
 SCHEMA: Literal[2] = 2
 Outcome = Literal["passed", "failed", "failed as expected", "passed unexpectedly", "not verified", "infrastructure", "never run", "stale"]

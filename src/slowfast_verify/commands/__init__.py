@@ -1,0 +1,1 @@
+"""The commands of `slowfast-verify`, a module for each noun; cli.py registers them."""

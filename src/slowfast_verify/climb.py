@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import ground, image, layout, provision
+from . import carried, ground, image, layout, provision, recipe_run, report
 from . import record as records
 from . import target as targets
 from .cell import Cell
@@ -23,6 +23,7 @@ from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure,
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .provenance import stamp
+from .recipe import FROM_RECIPE
 from .record import CheckResult, FailureDetail, Provisioned, Record
 
 NOTHING_VERIFIED = 4
@@ -31,10 +32,11 @@ STEP_SECONDS = 5.0
 
 
 def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
-          base: str = "") -> tuple[Record, int]:  # fmt: skip
+          base: str = "", fresh: bool = False, from_recipe: bool = False) -> tuple[Record, int]:  # fmt: skip
     """Provision the cell and verify it; returns its record (written to `folder`) and the exit code.
 
-    container: as an image, made from `base` (empty: the one that matrices/containers.toml names).
+    container: as an image, made from `base` (empty: the one that matrices/containers.toml names). fresh: also where nothing has changed
+    since the last verdict, which is carried over otherwise. from_recipe: by the commands that `slowfast-verify recipe` prints for it.
     """
     wheels = matrix.stack_of(cell).wheels_of(cell)
     print(
@@ -42,12 +44,18 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         flush=True,
     )
     made: Path | None = None
-    runner = "docker" if container else ""
+    runner = "docker" if container else FROM_RECIPE if from_recipe else ""
     try:
         if container:
             made = image.build(cell, matrix, base, say=lambda text: print(text, flush=True))
+        elif from_recipe:
+            made = recipe_run.carry_out(cell, matrix, say=lambda text: print(text, flush=True))
         else:
-            provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
+            standing = provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
+            if not (fresh or extra) and (found := carried.carried_over(standing)):
+                print(report.carried_notice(found), flush=True)
+                records.write(found, folder, lock=standing.lock)
+                return found, exit_code(found)
     except NotVerifiable as problem:
         print(str(problem), flush=True)
         return _unbuilt(cell, "install", "not verified", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
@@ -88,6 +96,8 @@ def _verify_standing(
         tail = log.read_text(encoding="utf-8", errors="replace")[-1500:]
         raise Problem(f"the suites wrote no record for {cell.id} (pytest left with {code})", where=str(log), cause=tail, code=TOOL_FAILED)
     found = records.read(before)
+    if standing and standing.runner != "docker" and not extra:
+        carried.keep(standing, found)
     return found, exit_code(found)
 
 
@@ -137,11 +147,16 @@ def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "slowfast_verify.plugin",
+        "--tb=short",
     ]
     argv += ["--side-by-side", str(jobs)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="verify-") as shared, log.open("wb") as stream:
-        env = {**os.environ, "SLOWFAST_VERIFY_RUN": shared}
+        # A person's other plugins are no part of the verdict, and cost a tenth of a second.
+        env = {**os.environ, "SLOWFAST_VERIFY_RUN": shared, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        env.pop("PYTEST_ADDOPTS", None)
         env.pop("PYTHONOPTIMIZE", None)  # without their asserts the suites would be green whatever they see
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # or the suites and this package would be compiled again by every run
         group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}

@@ -203,7 +203,7 @@ class Collection:
 
     def __init__(self, items: Iterable[Record | Refused]) -> None:
         self._spool = tempfile.TemporaryFile(prefix="slowfast-verify-")  # noqa: SIM115 (open as long as this object)
-        self._index: dict[tuple[str, str], tuple[str, int, int]] = {}  # {(cell, run): (sha256, offset, length)}
+        self._index: dict[tuple[str, str], tuple[tuple[str, str], int, int]] = {}  # {(cell, run): ((sha256, carried over), offset, length)}
         refused: set[Refused] = set()
         try:
             for item in items:
@@ -214,17 +214,20 @@ class Collection:
         self.refused = sorted(refused, key=lambda item: (item.where, item.why, item.sha256))
 
     def _take(self, item: Record) -> set[Refused]:
-        """Keep a record; returns what contradicts it. Of two records that call themselves the same run the one with the greater digest
-        stays, wherever either came from."""  # fmt: skip
+        """Keep a record; returns what contradicts it.
+
+        Of two records that call themselves the same run and say different things the one with the greater digest stays, wherever either
+        came from. A verdict that a later run carried over is the same record: the latest notice of it stays.
+        """
         text = line(item)
-        key, digest = (item.cell, item.run), hashlib.sha256(text).hexdigest()
-        there = self._index.get(key)
-        if there and there[0] == digest:
-            return set()  # the same record twice
-        if there is None or digest > there[0]:
-            self._index[key] = (digest, self._spool.seek(0, os.SEEK_END), self._spool.write(text))
+        key, digest = (item.cell, item.run), hashlib.sha256(line(item.model_copy(update={"carried_over": None}))).hexdigest()
+        rank, there = (digest, item.carried_over or ""), self._index.get(key)
+        if there is None or rank > there[0]:
+            self._index[key] = (rank, self._spool.seek(0, os.SEEK_END), self._spool.write(text))
+        if there is None or there[0][0] == digest:
+            return set()
         why = "another record of the same run says something else"
-        return {Refused(where=f"{item.cell} {item.run}", why=why, sha256=min(digest, there[0]))} if there else set()
+        return {Refused(where=f"{item.cell} {item.run}", why=why, sha256=min(digest, there[0][0]))}
 
     @classmethod
     def of(cls, paths: Iterable[Path]) -> Self:

@@ -33,7 +33,8 @@ def markdown(shown: list[Held]) -> str:
     ]
     for held in shown:
         words = " | ".join(word_of(held.record, rung)[0] for rung in rungs)
-        lines.append(f"| `{held.cell}` | {words} | {_reached(held)} | {held.record.run[:10]} |")
+        date = held.record.run[:10] + (", carried over" if held.record.carried_over else "")
+        lines.append(f"| `{held.cell}` | {words} | {_reached(held)} | {date} |")
     found = gather(held.record for held in shown)
     lines += [*_installed(shown), *_unexpected(found), *_outages(found), *_expected(found), *_unverified(held.record for held in shown)]
     return "\n".join(lines) + "\n"

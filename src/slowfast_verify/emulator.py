@@ -27,7 +27,7 @@ from .errors import Infrastructure, NotVerifiable
 from .question import Observation
 
 Kind = Literal["wine", "qemu"]
-KINDS = ("wine", "qemu")
+KINDS: tuple[Kind, ...] = ("wine", "qemu")
 PREFIX_SECONDS = 180.0  # a first start writes some 600 MB of links and files
 START_SECONDS = 90.0  # a Python that prints one word; 4 s where nothing else runs
 SIGN_OF_LIFE = "it starts"
@@ -208,7 +208,7 @@ def whose_fault(kind: str, seen: Sequence[Observation]) -> str | None:
         if lost(one) or one.at_exit:
             step = f" (while: {one.step})" if one.step else ""
             return (
-                f"{one.id} {one.how if not one.at_exit else 'died on its way out'} under {label(kind)}: {one.at_exit or one.message}{step}"  # type: ignore[arg-type]
+                f"{one.id} {one.how if not one.at_exit else 'died on its way out'} under {label(kind)}: {one.at_exit or one.message}{step}"
             )
     return None
 

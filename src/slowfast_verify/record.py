@@ -43,7 +43,7 @@ class Provisioned(Frozen):
 
     cell: str
     inputs: str
-    runner: str = "native"  # or the kind of emulator (matrices/emulators.toml)
+    runner: str = "native"  # or the kind of emulator (matrices/emulators.toml), `docker`, or `recipe`: made by printed commands
     python: str
     env: str
     checkout: str | None
@@ -54,6 +54,7 @@ class Provisioned(Frozen):
     created: str
     seconds: float
     step_seconds: dict[str, float]
+    scripts: dict[str, str] | None = None
     reused: bool = False
 
 
@@ -82,13 +83,17 @@ class CheckResult(Frozen):
 
 
 class Installation(Frozen):
-    """How the environment came to be: with what, which workarounds, and where the time went (seconds per step)."""
+    """How the environment came to be: with what, which workarounds, and where the time went (seconds per step).
+
+    scripts: {language: sha256 of its commands} where it was made by a recipe's printed commands (recipe.py).
+    """
 
     installer: str
     workarounds: list[str]
     seconds: float
     step_seconds: dict[str, float]
     created: str
+    scripts: dict[str, str] | None = None
 
 
 class Host(Frozen):
@@ -119,6 +124,7 @@ class Record(Frozen):
     checks: list[CheckResult]
     predictions: dict[str, list[tuple[str, float]]] | None = None  # {clip: [(label, probability) of each window]}
     seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
+    carried_over: str | None = None  # when a later run found nothing changed and kept this verdict; `run` stays the day of the verdict
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -186,11 +192,13 @@ def scrub(text: str, places: dict[str, str]) -> str:
     return re.sub(r"/tmp/[\w.-]*(?:probe|pytest)[\w.-]*", "{tmp}", text)
 
 
-def write(record: Record, folder: Path) -> Path:
-    """Write a record whole or not at all; returns its path. Raises Problem when the folder cannot be written."""
+def write(record: Record, folder: Path, lock: list[str] | None = None) -> Path:
+    """Write a record whole or not at all, its lock beside it; returns its path. Raises Problem when the folder cannot be written."""
     path = folder / f"{record.cell}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if lock:
+            write_text(folder / f"{record.cell}.lock.txt", "\n".join(lock) + "\n")
         write_text(path, record.model_dump_json(by_alias=True, indent=1, exclude_none=True) + "\n")
     except OSError as error:
         raise Problem(

@@ -59,6 +59,11 @@ def reproduce(record: Record, check: CheckResult) -> list[str]:
     return causes.reproduce(record.cell, check.id)
 
 
+def carried_notice(record: Record) -> str:
+    """What is said of a verdict that a later run kept, because nothing had changed."""
+    return f"carried over from {record.run[:20]}: same inputs, same suite, same machine (--fresh climbs it again)"
+
+
 def one_line(record: Record) -> str:
     """How far the cell got, and what stopped it, in one line."""
     words = [f"{rung} {word_of(record, rung)[0]}" for rung, outcome in record.rungs().items() if outcome != "never run"]
@@ -91,6 +96,9 @@ def print_summary(shown: list[Record], console: Console | None = None) -> None:
             words = [Text.assemble(f"{rung} ", word_of(record, rung)) for rung in rungs if record.rungs()[rung] != "never run"]
             console.print(Text("  ") + Text(" · ").join(words))
     console.print(Text(LEGEND, style="dim"))
+    for record in shown:
+        if record.carried_over:
+            console.print(f"{record.cell}: {carried_notice(record)}", highlight=False, markup=False, style="dim")
     found = causes.gather(shown)
     expected = [cause for cause in found if cause.kind == "failed as expected"]
     if expected:

@@ -290,7 +290,7 @@ class Verdicts:
             p = self.provisioned
             facts["lock_sha256"] = records.lock_digest(p.lock)
             installation = Installation(installer=self.cell.installer if self.cell else "", workarounds=p.workarounds, seconds=p.seconds,
-                                        step_seconds=p.step_seconds, created=p.created)  # fmt: skip
+                                        step_seconds=p.step_seconds, created=p.created, scripts=p.scripts)  # fmt: skip
         made = Record(cell=name, **stamp(), target=facts, installation=installation,
                       checks=sorted(results, key=lambda r: (knowledge.RUNGS.index(r.rung), r.id)),
                       predictions=self._predictions(), seconds=round(seconds, 1))  # fmt: skip
@@ -300,12 +300,7 @@ class Verdicts:
                      built(id="install::environment_stands", rung="install", seconds=self.provisioned.seconds)]  # fmt: skip
             made = made.model_copy(update={"checks": [*stands, *made.checks]})
         folder = Path(self.asked["record"]) if self.asked.get("record") else layout.reports() / "records"
-        path = records.write(made, folder)
-        if self.provisioned:
-            from .atomic import write_text
-
-            write_text(folder / f"{name}.lock.txt", "\n".join(self.provisioned.lock) + "\n")
-        return path
+        return records.write(made, folder, lock=self.provisioned.lock if self.provisioned else None)
 
     def _predictions(self) -> dict[str, list[tuple[str, float]]] | None:
         asked = (self.folder / "demo.json").exists() and self.observations("demo").get("demo")

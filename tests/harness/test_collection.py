@@ -199,6 +199,14 @@ def test_the_same_record_written_differently_is_one(tmp_path: Path) -> None:
         assert found.runs == 1 and not found.refused
 
 
+def test_a_verdict_that_was_carried_over_is_no_second_record() -> None:
+    """A later run that kept a verdict writes it again with a notice: one record, the latest notice, nothing refused, in any order."""
+    notices = [None, run_id(2), run_id(1)]
+    for order in itertools.permutations([record(CELLS[0], check("imports::a"), days=9, carried_over=notice) for notice in notices]):
+        with Collection(order) as found:
+            assert found.runs == 1 and not found.refused and next(iter(found)).record.carried_over == notices[-1]
+
+
 def test_a_folder_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     """A misspelt name ends in one message, not in an empty collection."""
     with pytest.raises(Problem, match="no records there"):

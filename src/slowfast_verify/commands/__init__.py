@@ -1,1 +1,1 @@
-"""The commands of `slowfast-verify`, a module for each noun; cli.py registers them."""
+"""The larger commands of `slowfast-verify`, one module each: read arguments, call what does the work, print. cli.py registers them."""

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from . import __version__, layout
+from .commands.bisect import bisect
 from .commands.recipe import recipe
 from .commands.report import app as report_app
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
@@ -205,7 +206,7 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
     """Take away environments that this suite built."""
     from .image import clean as remove_images
     from .matrix import default
-    from .provision import clean as remove
+    from .removal import clean as remove
 
     keep = set() if everything else {cell.id for cell in default().selection()}
     gone = [*remove(keep), *remove_images(keep)]
@@ -220,6 +221,7 @@ def version() -> None:
     typer.echo(f"slowfast-verify {__version__} ({suite_revision()})")
 
 
+app.command()(bisect)
 app.add_typer(report_app, name="report")
 
 

@@ -11,17 +11,23 @@ import sys
 from rich.console import Console
 
 from . import compatibility, layout, report
-from .atomic import write_text
+from . import record as records
+from .errors import Problem
 
 
-def close_run(since: float) -> None:
-    """Print the table of all records written after `since` (seconds of the epoch), and write COMPATIBILITY.md beside them.
+def standing() -> dict[str, tuple[int, int]]:
+    """{record: which file it is and when it was written}. Compared, not ordered: a clock may be set back while cells are climbed."""
+    return {path.stem: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (layout.reports() / "records").glob("*.json")}
+
+
+def close_run(before: dict[str, tuple[int, int]]) -> None:
+    """Print the table of all records written since `before` (what `standing` said), and write COMPATIBILITY.md beside them.
 
     A run in which no cell could be verified must not look like a success: the process then ends with exit status 4.
     """
     folder = layout.reports() / "records"
-    written = [path for path in folder.glob("*.json") if path.stat().st_mtime >= since]
-    fresh = {path.stem for path in written if not path.stem.startswith("target-")}  # `verify` has shown its own table
+    written = {name for name, state in standing().items() if before.get(name) != state}
+    fresh = {name for name in written if not name.startswith("target-")}  # `verify` has shown its own table
     if not fresh:
         return
     everything, complaints = report.load([folder])
@@ -29,8 +35,11 @@ def close_run(since: float) -> None:
     console = Console(width=None if sys.stdout.isatty() else 180)
     console.print()
     report.print_summary(shown, console)
-    write_text(folder / "COMPATIBILITY.md", compatibility.markdown(everything))
-    console.print(f"records and COMPATIBILITY.md: {folder}", highlight=False, soft_wrap=True)
+    try:
+        records.write_beside(folder / "COMPATIBILITY.md", compatibility.markdown(everything))
+        console.print(f"records and COMPATIBILITY.md: {folder}", highlight=False, soft_wrap=True)
+    except Problem as problem:
+        print(problem, file=sys.stderr)
     for complaint in complaints:
         print(complaint, file=sys.stderr)
     if shown and all(check.outcome == "not verified" for record in shown for check in record.checks):

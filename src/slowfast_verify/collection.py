@@ -220,7 +220,8 @@ class Collection:
         came from. A verdict that a later run carried over is the same record: the latest notice of it stays.
         """
         text = line(item)
-        key, digest = (item.cell, item.run), hashlib.sha256(line(item.model_copy(update={"carried_over": None}))).hexdigest()
+        said = line(item.model_copy(update={"carried_over": None})) if item.carried_over else text
+        key, digest = (item.cell, item.run), hashlib.sha256(said).hexdigest()
         rank, there = (digest, item.carried_over or ""), self._index.get(key)
         if there is None or rank > there[0]:
             self._index[key] = (rank, self._spool.seek(0, os.SEEK_END), self._spool.write(text))

@@ -36,7 +36,7 @@ def write(
     if context.invoked_subcommand:
         return
     from .. import compatibility, report
-    from ..atomic import write_text
+    from ..record import write_beside
 
     shown, complaints = report.load(source or [layout.reports() / "evidence"])
     path = output or layout.reports() / "COMPATIBILITY.md"
@@ -47,7 +47,7 @@ def write(
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             raise Problem(f"{path.name} is not what the records say", where=str(path), next="slowfast-verify report", code=PROBLEMS_FOUND)
         return
-    write_text(path, text)
+    write_beside(path, text)
     report.print_summary([held.record for held in shown])
     typer.echo(f"written: {path}")
 

@@ -13,7 +13,9 @@ import typer
 
 from . import __version__, layout
 from .commands.bisect import bisect
+from .commands.cells import cells
 from .commands.recipe import recipe
+from .commands.releases import releases
 from .commands.report import app as report_app
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
@@ -28,16 +30,8 @@ app.command()(recipe)
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
 
 
-@app.command("cells")
-def list_cells(globs: Globs = None) -> None:
-    """List every cell that the stacks span, or those that fit a glob."""
-    from .matrix import default
-
-    matrix = default()
-    chosen = {cell.id for cell in matrix.selection()}
-    for cell in matrix.select(*(globs or ["*"])):
-        typer.echo(f"{'*' if cell.id in chosen else ' '} {cell.id}")
-    typer.echo("* runs by default: nox -s matrix", err=True)
+app.command()(releases)
+app.command()(cells)
 
 
 @app.command()

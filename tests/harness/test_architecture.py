@@ -48,6 +48,8 @@ NEVER = {
     "recipe_text": {"observe", "target", "provision", "installer"},
     "observe": {"provision", "installer", "record", "matrix", "verdict", "plugin"},
 }
+#: Modules that ask the installer something and install nothing.
+ASKS = ("package_index",)
 #: Modules that describe and decide, and never start anything.
 QUIET = (
     "data",
@@ -156,8 +158,17 @@ def test_only_provision_and_fix_install() -> None:
     `room` asks the installers where their caches lie and what they hold.
     """
     callers = {path.stem for path in HOST if ".installer" in imports_of(path)}
-    assert callers <= {"provision", "ground", "fix", "image", "recipe_run", "room"}
+    assert callers <= {"provision", "ground", "fix", "image", "recipe_run", "room"} | set(ASKS)
     assert set(re.findall(r"installer\.(\w+)\(", (PACKAGE / "room.py").read_text(encoding="utf-8"))) == {"cache_folder", "holds"}
+
+
+@pytest.mark.parametrize("name", ASKS)
+def test_what_only_asks_the_installer_installs_nothing(name: str) -> None:
+    """What reads its settings or asks its resolver calls nothing of it that changes an environment."""
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "installer"}
+    assert used
+    assert used <= {"uv", "pip_settings", "resolver"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -22,7 +22,7 @@ from . import fix, ground, installer, layout, room, sources
 from .action import Edit
 from .atomic import write_text
 from .cell import Cell
-from .emulator import emulator_of, windows_path
+from .emulator import emulator_of
 from .ending import run_to_end
 from .errors import Infrastructure, NotVerifiable
 from .fix import Place
@@ -33,6 +33,7 @@ from .knowledge import Failure, diagnose
 from .matrix import Matrix, runs_here
 from .record import Provisioned
 from .subject import Phase, Revision, actions_of
+from .wine import windows_path
 
 NOT_COMPILED = r"[/\\](tests?|testing|test_.*|lib2to3)[/\\]"  # a third of all files, and no import of ours comes near them
 Say = Callable[[str], None]

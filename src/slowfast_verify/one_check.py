@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from . import ground, ladder, layout
+from .atomic import write_text
 from .errors import TOOL_FAILED, NotVerifiable
 from .expectation import check_matches
 from .observe import observe
@@ -90,7 +91,7 @@ def main(file: str) -> int:
 
 
 def _answer(asked: dict[str, Any], answer: dict[str, Any]) -> None:
-    Path(asked["answer"]).write_text(json.dumps(answer), encoding="utf-8")
+    write_text(Path(asked["answer"]), json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -17,10 +18,13 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slowfast_verify import layout, schema
+from slowfast_verify import consultation, layout, report, schema
+from slowfast_verify import target as targets
+from slowfast_verify.doctor import Order
+from slowfast_verify.errors import Problem
 from slowfast_verify.findings import Cause, Examination, Note, Unverified
 from slowfast_verify.formats import badge, ctrf, junit, sarif, summary
-from slowfast_verify.record import RED, Record
+from slowfast_verify.record import RED, RUNGS, Record
 
 from .many_records import CELLS, NOW, OUTAGE, check, drawn_records, held, record, run_id
 
@@ -245,3 +249,37 @@ def test_sarif_keeps_open_what_was_not_verified() -> None:
     assert [rules[result["ruleIndex"]] for result in run["results"]] == [name for name, _, _ in told]
     assert all((layout.root() / place["physicalLocation"]["artifactLocation"]["uri"]).is_file()
                for result in run["results"] for place in result["locations"])  # fmt: skip
+
+
+def test_doctor_writes_its_findings_scrubbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`doctor --sarif` says what it found, without the home folder and the tokens that stood in it."""
+    monkeypatch.setenv("HOME", "/home/ann")
+    secret = "https://ann:s3cretword@host/simple"
+    (cause, *_) = EXAMINED.causes
+    found = EXAMINED.model_copy(update={"causes": [cause.model_copy(update={"evidence": f"/home/ann/env/x.py {secret}"})]})
+    monkeypatch.setattr(consultation, "examine", lambda order: found)
+    path = tmp_path / "findings.sarif"
+    order = Order(targets.of_python(sys.executable))
+    assert consultation.hold(order, as_json=True, sarif=path) == found
+    text = path.read_text(encoding="utf-8")
+    assert "vision-fair-import" in text and "s3cretword" not in text and "/home/ann" not in text
+    assert json.loads(capsys.readouterr().out)["verdict"] == "problems"
+
+
+def test_doctor_finds_out_before_it_examines_that_it_cannot_write(tmp_path: Path) -> None:
+    """A folder that is not there is told at once, with the option."""
+    with pytest.raises(Problem, match="cannot be written") as caught:
+        consultation.hold(Order(targets.of_python(sys.executable)), sarif=tmp_path / "no" / "findings.sarif")
+    assert "--sarif" in caught.value.next
+
+
+@settings(max_examples=60)
+@given(drawn_records())
+def test_a_table_says_plain_ok_only_where_everything_passed(found: Record) -> None:
+    """In the terminal, COMPATIBILITY.md and the counts, a rung is `ok` if each of its checks passed, and at no other time."""
+    for rung in RUNGS:
+        outcomes = {one.outcome for one in found.checks if one.rung == rung}
+        assert (report.word_of(found, rung)[0] == "ok") == (outcomes == {"passed"})
+    whole = {one.outcome for one in found.checks} == {"passed"}
+    assert not whole or badge.cell_text(held(found), NOW)[1] == "green"
+    assert whole or badge.cell_text(held(found), NOW)[1] != "green"

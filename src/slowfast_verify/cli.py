@@ -14,6 +14,7 @@ import typer
 from . import __version__, layout
 from .commands.bisect import bisect
 from .commands.cells import cells
+from .commands.packages import packages
 from .commands.recipe import recipe
 from .commands.releases import releases
 from .commands.report import app as report_app
@@ -215,6 +216,7 @@ def version() -> None:
     typer.echo(f"slowfast-verify {__version__} ({suite_revision()})")
 
 
+app.command()(packages)
 app.command()(bisect)
 app.add_typer(report_app, name="report")
 

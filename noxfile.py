@@ -100,7 +100,7 @@ def bisect(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
-    """Merge the records that are there into reports/collection.jsonl, write COMPATIBILITY.md from the kept ones, and check that it is that."""
+    """Merge the records that are there into reports/collection.jsonl; write COMPATIBILITY.md from the kept ones, and check it."""
     command = (PYTHON, "-m", "slowfast_verify", "report")
     if session.posargs:
         session.run(*command, *session.posargs, external=True)

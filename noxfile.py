@@ -40,6 +40,17 @@ def matrix(session: nox.Session, cell: str) -> None:
         session.error(f"exit status {code}")
 
 
+@nox.session(venv_backend="none", allow_parallel=True)
+@nox.parametrize("cell", CELLS)
+def recipe(session: nox.Session, cell: str) -> None:
+    """Make a cell's environment by the commands that `slowfast-verify recipe` prints for it, and climb the ladder there."""
+    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", cell, "--recipe", *session.posargs], check=False).returncode
+    if code == NOTHING_VERIFIED:
+        session.skip("not verified: the reason stands above")
+    if code:
+        session.error(f"exit status {code}")
+
+
 @nox.session(venv_backend="none")
 def verify(session: nox.Session) -> None:
     """Climb the ladder in an existing environment: nox -s verify -- TARGET."""

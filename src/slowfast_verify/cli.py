@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from . import __version__, layout
+from .commands.recipe import recipe
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Is this environment right for PySlowFast, and if not, why?",
 )
 INTERRUPTED = 130
+app.command()(recipe)
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
 
 
@@ -60,6 +62,7 @@ def climb(
     fresh: Annotated[bool, typer.Option("--fresh", help="climb again where nothing has changed since the last verdict")] = False,
     container: Annotated[bool, typer.Option("--container", help="build it as an image, and climb in a container")] = False,
     base: Annotated[str, typer.Option(metavar="IMAGE", help="with --container: made from it; debootstrap:bookworm is made here")] = "",
+    from_recipe: Annotated[bool, typer.Option("--recipe", help="by the commands that `slowfast-verify recipe` prints")] = False,
 ) -> None:
     """Provision one cell, climb the ladder in it, write its record."""
     from . import report
@@ -71,7 +74,8 @@ def climb(
     if base and not container:
         again = f"slowfast-verify climb {cell} --container --base {base}"
         raise Problem("--base is the base of a container's image", where="climb --base", next=again)
-    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base, fresh=fresh or evidence)
+    fresh = fresh or evidence
+    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base, fresh=fresh, from_recipe=from_recipe)
     typer.echo(f"{cell}: {report.one_line(record)}")
     raise typer.Exit(code)
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import carried, ground, image, layout, provision, report
+from . import carried, ground, image, layout, provision, recipe_run, report
 from . import record as records
 from . import target as targets
 from .cell import Cell
@@ -23,6 +23,7 @@ from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure,
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .provenance import stamp
+from .recipe import FROM_RECIPE
 from .record import CheckResult, FailureDetail, Provisioned, Record
 
 NOTHING_VERIFIED = 4
@@ -31,11 +32,11 @@ STEP_SECONDS = 5.0
 
 
 def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
-          base: str = "", fresh: bool = False) -> tuple[Record, int]:  # fmt: skip
+          base: str = "", fresh: bool = False, from_recipe: bool = False) -> tuple[Record, int]:  # fmt: skip
     """Provision the cell and verify it; returns its record (written to `folder`) and the exit code.
 
     container: as an image, made from `base` (empty: the one that matrices/containers.toml names). fresh: also where nothing has changed
-    since the last verdict, which is carried over otherwise.
+    since the last verdict, which is carried over otherwise. from_recipe: by the commands that `slowfast-verify recipe` prints for it.
     """
     wheels = matrix.stack_of(cell).wheels_of(cell)
     print(
@@ -43,10 +44,12 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         flush=True,
     )
     made: Path | None = None
-    runner = "docker" if container else ""
+    runner = "docker" if container else FROM_RECIPE if from_recipe else ""
     try:
         if container:
             made = image.build(cell, matrix, base, say=lambda text: print(text, flush=True))
+        elif from_recipe:
+            made = recipe_run.carry_out(cell, matrix, say=lambda text: print(text, flush=True))
         else:
             standing = provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
             if not (fresh or extra) and (found := carried.carried_over(standing)):

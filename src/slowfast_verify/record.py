@@ -43,7 +43,7 @@ class Provisioned(Frozen):
 
     cell: str
     inputs: str
-    runner: str = "native"  # or the kind of emulator (matrices/emulators.toml)
+    runner: str = "native"  # or the kind of emulator (matrices/emulators.toml), `docker`, or `recipe`: made by printed commands
     python: str
     env: str
     checkout: str | None
@@ -54,6 +54,7 @@ class Provisioned(Frozen):
     created: str
     seconds: float
     step_seconds: dict[str, float]
+    scripts: dict[str, str] | None = None
     reused: bool = False
 
 
@@ -82,13 +83,17 @@ class CheckResult(Frozen):
 
 
 class Installation(Frozen):
-    """How the environment came to be: with what, which workarounds, and where the time went (seconds per step)."""
+    """How the environment came to be: with what, which workarounds, and where the time went (seconds per step).
+
+    scripts: {language: sha256 of its commands} where it was made by a recipe's printed commands (recipe.py).
+    """
 
     installer: str
     workarounds: list[str]
     seconds: float
     step_seconds: dict[str, float]
     created: str
+    scripts: dict[str, str] | None = None
 
 
 class Host(Frozen):

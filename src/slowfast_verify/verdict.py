@@ -290,7 +290,7 @@ class Verdicts:
             p = self.provisioned
             facts["lock_sha256"] = records.lock_digest(p.lock)
             installation = Installation(installer=self.cell.installer if self.cell else "", workarounds=p.workarounds, seconds=p.seconds,
-                                        step_seconds=p.step_seconds, created=p.created)  # fmt: skip
+                                        step_seconds=p.step_seconds, created=p.created, scripts=p.scripts)  # fmt: skip
         made = Record(cell=name, **stamp(), target=facts, installation=installation,
                       checks=sorted(results, key=lambda r: (knowledge.RUNGS.index(r.rung), r.id)),
                       predictions=self._predictions(), seconds=round(seconds, 1))  # fmt: skip

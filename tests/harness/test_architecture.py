@@ -27,6 +27,9 @@ NEVER = {
     "cell": {"observe", "target", "provision", "installer", "record"},
     "matrix": {"observe", "target", "provision", "installer", "record"},
     "knowledge": {"observe", "target", "provision", "installer", "record"},
+    "recipe": {"observe", "target", "provision", "installer"},
+    "nearest": {"observe", "target", "provision", "installer"},
+    "recipe_text": {"observe", "target", "provision", "installer"},
     "observe": {"provision", "installer", "record", "matrix", "verdict", "plugin"},
 }
 #: Modules that describe and decide, and never start anything.
@@ -129,7 +132,7 @@ def test_only_provision_and_fix_install() -> None:
     `room` asks the installers where their caches lie and what they hold.
     """
     callers = {path.stem for path in HOST if ".installer" in imports_of(path)}
-    assert callers <= {"provision", "ground", "fix", "image", "room"}
+    assert callers <= {"provision", "ground", "fix", "image", "recipe_run", "room"}
     assert set(re.findall(r"installer\.(\w+)\(", (PACKAGE / "room.py").read_text(encoding="utf-8"))) == {"cache_folder", "holds"}
 
 

@@ -1,0 +1,263 @@
+"""What to type: the recipe of a cell, the nearest cell to a question, and that what is printed makes the environment it speaks of."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from slowfast_verify import layout, nearest, recipe, recipe_text, wanted
+from slowfast_verify.asking import wanted_of
+from slowfast_verify.cli import app
+from slowfast_verify.errors import Problem
+from slowfast_verify.matrix import default
+from slowfast_verify.recipe import recipe_for
+from slowfast_verify.wanted import Wanted, understood
+
+EVIDENCE = layout.root() / "reports" / "evidence"
+SMALL = "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5"
+MAIN = "linux-py3.10-torch2.4.1-cpu-uv-pyslowfast@main"
+WINE = "windows-py3.10-torch2.4.1-cpu-uv-pyslowfast@main"
+SECONDS = 2.0
+
+
+def answer_to(text: str) -> nearest.Answer:
+    """The answer to a question in words."""
+    return nearest.answer(wanted_of(text, {}))
+
+
+# ---- the recipe of a cell -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", [name for name in default().cells if (EVIDENCE / f"{name}.json").exists()])
+def test_a_cell_that_ran_is_held_to_its_lock(cell: str) -> None:
+    """Every version of the record's lock that an index has stands in the pins, and the pins in every block."""
+    found = recipe_for(cell)
+    lock = (EVIDENCE / f"{cell}.lock.txt").read_text(encoding="utf-8").splitlines()
+    assert found.pins == [line for line in lock if "==" in line and " @ " not in line and not line.startswith("-e")]
+    assert found.versions == "lock"
+    assert found.evidence and (layout.root() / found.evidence.path).is_file() and (layout.root() / found.evidence.lock).is_file()
+    assert all(pin in block.text for block in found.blocks.values() for pin in found.pins)
+
+
+def test_a_cell_that_never_ran_says_so_first() -> None:
+    """In its first line, in both tongues, whatever the language of the commands."""
+    cell = next(name for name in default().cells if not recipe.evidence_of(default().cell(name)) and name.startswith("windows"))
+    found = nearest.answer(wanted_of("", {}, cell), only=cell)
+    assert found.predicted and found.nearest_run
+    for form in ("powershell", "cmd"):
+        first = recipe_text.printed(found, recipe_text.form_of(found, form)).splitlines()[0]
+        assert "predicted, never run" in first
+        assert "predicted" in recipe_text.printed(found, recipe_text.form_of(found, form), "zh").splitlines()[0]
+
+
+def test_the_workarounds_of_main_are_commands() -> None:
+    """Each of the cell's known failures is mended by a line of the script, and nothing is left to the reader."""
+    text = recipe_for(MAIN).blocks["bash"].text
+    for trace in (
+        "multigrid_helper.py",
+        "'\"PIL\"'",
+        "--force-reinstall --no-deps 'pytorchvideo @ git+",
+        'ln -sfn "$PWD"/SlowFast links/vision/fair/slowfast',
+    ):
+        assert trace in text.replace("\\", ""), trace
+    assert text.rstrip().endswith('export PYTHONPATH="$PWD"/links:"$PWD"/SlowFast')
+    assert not {"{checkout}", "{python}", "{here}", "{site}", "{env}", "{cell}"} & set(__import__("re").findall(r"\{\w+\}", text))
+
+
+def test_windows_is_offered_what_ran_under_wine() -> None:
+    """Without a compiler, with its own variables, in both of its shells, and told as what it is."""
+    found = recipe_for(WINE)
+    assert set(found.blocks) == {"powershell", "cmd"}
+    assert found.evidence and "Wine" in found.evidence.runner
+    assert recipe.COMPILERS not in found.needs
+    assert 'set "USE_LIBUV=0"' in found.blocks["cmd"].text
+    assert "ext_modules" in found.blocks["powershell"].text
+    assert "Wine" in recipe_text.headline(nearest.answer(wanted_of("", {}, WINE), only=WINE), "cmd")
+
+
+def test_only_commands_that_ran_are_said_to_have_run(tmp_path: Path) -> None:
+    """The record of a run from the recipe counts for these very commands: a pin changed, and they were never run as they stand."""
+    assert recipe_for(SMALL).blocks["bash"].proof == "ran as printed"
+    assert recipe_for(SMALL).blocks["dockerfile"].proof == "verified"
+    for path in EVIDENCE.glob(f"{SMALL}*"):
+        shutil.copy2(path, tmp_path)
+    assert recipe_for(SMALL, evidence=tmp_path).proof == "ran as printed"
+    recipe.all_evidence.cache_clear()
+    lock = tmp_path / f"{SMALL}.lock.txt"
+    lock.write_text(lock.read_text(encoding="utf-8").replace("numpy==1.23.5", "numpy==1.23.4"), encoding="utf-8")
+    assert recipe_for(SMALL, evidence=tmp_path).proof == "verified"
+
+
+def test_the_environment_from_the_recipe_is_the_cells_own() -> None:
+    """Where a cell was made both ways, both locks are one, and the record says which commands made it."""
+    both = list(EVIDENCE.glob("*+recipe.json"))
+    assert both
+    for path in both:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        native = path.with_name(path.name.replace("+recipe.json", ".lock.txt"))
+        assert path.with_name(path.name.replace(".json", ".lock.txt")).read_text(encoding="utf-8") == native.read_text(encoding="utf-8")
+        assert len(raw["installation"]["scripts"]["bash"]) == 64
+
+
+# ---- what is nearest ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", wanted.rules().question, ids=lambda row: row.text)
+def test_a_question_is_answered_with_evidence_or_as_predicted(question: wanted.Question) -> None:
+    """In under two seconds, as a process of its own: a record that exists, or the word in the first line."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "slowfast_verify", "recipe", question.text], capture_output=True, text=True, timeout=60, check=False
+    )
+    took = time.monotonic() - began
+    assert done.returncode == 0, done.stderr
+    first = done.stdout.splitlines()[0]
+    told = answer_to(question.text)
+    if "predicted, never run" not in first:
+        assert told.recipe.evidence and told.recipe.evidence.path in done.stdout
+        assert (layout.root() / told.recipe.evidence.path).is_file()
+    assert told.wanted.os == question.os
+    assert took < SECONDS
+
+
+def test_a_cpu_recipe_is_no_answer_to_a_gpu() -> None:
+    """Whoever names a GPU is told in the first line where the commands would leave it unused."""
+    found = answer_to("Windows 11, RTX 4090, Python 3.10")
+    assert found.wanted.capability == "8.9"
+    if found.recipe.cell.split("-")[3] == "cpu":
+        assert found.predicted
+        assert "cpu instead of cuda" in recipe_text.headline(found, "cmd")
+    assert not any(cell in found.recipe.cell for cell in ("cu102", "cu111"))
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (
+            "Windows 11, RTX 4090, Python 3.10",
+            {"os": "windows", "gpu": "RTX 4090", "capability": "8.9", "python": "3.10", "accelerator": "cuda"},
+        ),
+        ("ubuntu 22.04 H100 torch 2.4", {"os": "linux", "capability": "9.0", "torch": "2.4"}),
+        ("CUDA 11.8 on Linux", {"os": "linux", "accelerator": "cu118"}),
+        ("Apple M2 Pro", {"os": "macos", "arch": "arm64"}),
+        ("Linux, RTX 3090, CUDA 11.8", {"gpu": "RTX 3090", "accelerator": "cu118"}),
+        ("T4", {"capability": "7.5", "accelerator": "cuda"}),
+        ("classic conda", {"installer": "conda", "torch": "1.8.0"}),
+        ("docker, cpu", {"shell": "dockerfile", "accelerator": "cpu"}),
+        ("NVIDIA GeForce RTX 3060 Ti 12GB with powershell", {"capability": "8.6", "shell": "powershell", "os": "windows"}),
+    ],
+)
+def test_words_are_understood(text: str, fields: dict[str, str]) -> None:
+    """A person's own words, each for what it means."""
+    assert fields.items() <= understood(text).model_dump().items()
+
+
+@pytest.mark.parametrize("text", ["Amiga 500", "Windows 11 with a Voodoo2", "?"])
+def test_words_that_mean_nothing_are_told(text: str) -> None:
+    """Rather than dropped: the answer would be to another question."""
+    with pytest.raises(Problem, match="not understood"):
+        understood(text)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "capability", "driver", "refused"),
+    [
+        ("cu102", "8.9", "", True),
+        ("cu111", "8.9", "", False),
+        ("cu111", "9.0", "", True),
+        ("cu118", "9.0", "", False),
+        ("cu126", "12.0", "", True),
+        ("cu128", "12.0", "", False),
+        ("cu130", "7.0", "", True),
+        ("cu126", "7.0", "", False),
+        ("cu118", "8.9", "449.10", True),
+        ("cu118", "8.9", "450.80.02", False),
+        ("cu124", "8.9", "520.61.05", True),
+    ],
+)
+def test_a_build_without_kernels_or_driver_is_not_offered(accelerator: str, capability: str, driver: str, refused: bool) -> None:
+    """By the tables of matrices/gpus.toml: same major capability or none, and the driver of the release's series."""
+    cell = default().cell(SMALL).model_copy(update={"accelerator": accelerator})
+    near = nearest.choice_of(cell, Wanted(os="linux", accelerator="cuda", capability=capability, driver=driver))
+    assert (near.distance > 900) == refused, near
+
+
+def test_another_system_is_farther_than_another_python() -> None:
+    """The order that the file gives: system, then accelerator, then torch's first number, then Python."""
+    asked = Wanted(os="linux", arch="x86_64", python="3.8", accelerator="cpu", installer="uv", subject="pytorchvideo")
+    near = default().cell(SMALL)
+    changed = {"os": "windows", "accelerator": "cu118", "python": "3.9", "installer": "pip"}
+    far = {
+        axis: sum(row.cost for row in nearest.choice_of(near.model_copy(update={axis: value}), asked).differences)
+        for axis, value in changed.items()
+    }
+    assert far["os"] > far["accelerator"] > far["python"] > far["installer"] > 0
+
+
+def test_the_data_prices_everything_that_the_code_asks_for() -> None:
+    """No axis, proof or GPU cost without its number, none that nobody asks for, and known failures that exist."""
+    rules = wanted.rules()
+    assert sorted(row.name for row in rules.axis) == sorted(nearest.AXES)
+    assert sorted(row.name for row in rules.proof) == sorted(nearest.PROOFS)
+    assert sorted(row.name for row in rules.gpu_cost) == sorted(nearest.GPU_COSTS)
+    from slowfast_verify.knowledge import known
+
+    assert all(known(name) for row in rules.system for name in row.known)
+    names = {row.name for row in wanted.gpus().capability}
+    assert all(row.capability in names for row in wanted.gpus().gpu)
+    assert not {row.name for row in wanted.gpus().capability} - {row.capability for row in wanted.gpus().gpu} - {"3.5", "5.0", "5.2"}
+
+
+# ---- the command ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_gives_every_language_in_json() -> None:
+    """One document: the blocks, the evidence, the differences."""
+    done = CliRunner().invoke(app, ["recipe", "--cell", SMALL, "--json"])
+    told = json.loads(done.stdout)
+    assert set(told["recipe"]["blocks"]) == {"bash", "dockerfile"}
+    assert told["recipe"]["cell"] == SMALL
+    assert told["predicted"] is False
+
+
+@pytest.mark.parametrize("arguments", [["--os", "beos"], ["--shell", "fish"], ["--cell", "nothing"], ["--os", "linux", "--shell", "cmd"]])
+def test_a_value_that_is_none_is_told(arguments: list[str]) -> None:
+    """With the values that there are; and no traceback."""
+    done = CliRunner().invoke(app, ["recipe", *arguments])
+    assert isinstance(done.exception, Problem)
+    assert done.exception.code == 2
+
+
+def test_this_machine_is_seen() -> None:
+    """Without a word: the system of this process, and the GPU only where a driver names one."""
+    from slowfast_verify.here import this_machine
+
+    found = this_machine({"PATH": ""})
+    assert found.os and found.arch and found.gpu == "" and found.installer == "pip"
+    assert this_machine({"PATH": "", "CONDA_PREFIX": "x"}).installer == "conda"
+
+
+def test_the_driver_of_this_machine_is_asked(tmp_path: Path) -> None:
+    """A program that answers as nvidia-smi does, in both of its manners; what it says of an old driver decides the builds."""
+    if sys.platform == "win32":
+        pytest.skip("not verified: the stand-in is a shell script")
+    from slowfast_verify.here import this_machine
+
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/sh\necho 'NVIDIA GeForce RTX 4090, 550.54.15, 8.9'\n", encoding="utf-8")
+    smi.chmod(0o755)
+    found = this_machine({"PATH": str(tmp_path)})
+    assert (found.gpu, found.driver, found.capability, found.accelerator) == ("NVIDIA GeForce RTX 4090", "550.54.15", "8.9", "cuda")
+    smi.write_text(
+        "#!/bin/sh\ncase $1 in *compute_cap*) echo 'compute_cap is not a valid field'; exit 6;; esac\n"
+        "echo 'Tesla V100-SXM2-16GB, 440.33.01'\n",
+        encoding="utf-8",
+    )
+    assert this_machine({"PATH": str(tmp_path)}).capability == "7.0"

@@ -23,6 +23,8 @@ from ..atomic import write_text
 from ..cell import Cell
 from ..collection import Held
 from ..errors import Problem
+from ..pages import pages as published
+from ..recipe import Recipe
 from ..record import RUNGS
 from ..resolution import Resolution
 from . import failures as known
@@ -39,15 +41,15 @@ NAME = "index.html"
 class Sources:
     """What the page is made from. held: a collection. cells: what can exist. resolution, recipe: of a cell's id, None where there is none.
 
-    evidence: where the records lie, as the page's links say it (an address or a relative path, ending in /); "" for no links.
+    evidence: links to what lies in the evidence of a row (record and lock), by its name; none where nobody can follow them.
     refused: how many files of the collection were no records. now: seconds of 1970.
     """
 
     held: Iterable[Held]
     cells: Iterable[Cell] = ()
     resolution: Callable[[str], Resolution | None] = lambda cell: None
-    recipe: Callable[[str], Any] = lambda cell: None
-    evidence: str = ""
+    recipe: Callable[[str], Recipe | None] = lambda cell: None
+    evidence: Callable[[str], list[str]] = lambda name: []
     refused: Callable[[], int] = lambda: 0
     now: float | None = None
 
@@ -63,7 +65,7 @@ def render(sources: Sources, output: Path) -> Path:
     front = {
         "made": int(made), "version": __version__, "rungs": RUNGS, "states": STATES, "ran": len(RAN), "judged": len(JUDGED),
         "top": len(TOP), "letters": {letter: outcome for outcome, letter in LETTERS.items()}, "failures": heads, "block": BLOCK,
-        "evidence": sources.evidence, "refused": sources.refused(), "words": words,
+        "advise": [row.subject for row in published().advise], "refused": sources.refused(), "words": words,
         **columns(rows, [head[0] for head in heads]),
     }  # fmt: skip
     blocks = {f"cells-{number}": text for number, text in enumerate(details(rows, extras))}
@@ -93,10 +95,13 @@ def _extra(row: Entry, sources: Sources, tables: Tables) -> dict[str, Any]:
         dump = resolution.model_dump(exclude={"cell", "versions", "digest", "seconds"}, exclude_defaults=True)
         versions = " ".join(f"{name}=={version}" for name, version in resolution.versions.items())
         found["resolved"] = {**dump, "verdict": resolution.verdict, "versions": tables.texts.number(versions)}
+    if row.runs and (links := sources.evidence(row.name)):
+        found["links"] = links
     recipe = sources.recipe(name)
     if recipe:
         found["recipe"] = [
-            recipe.proof, recipe.evidence.name if recipe.evidence else "", recipe.needs, recipe.notes, recipe.differences,
+            recipe.proof, recipe.evidence.name if recipe.evidence else "", recipe.needs, recipe.notes,
+            [*recipe.differences, *recipe.breaks],
             {form: [block.proof, [tables.lines.number(line) for line in block.text.rstrip("\n").split("\n")]]
              for form, block in recipe.blocks.items()},
         ]  # fmt: skip

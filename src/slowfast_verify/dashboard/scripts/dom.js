@@ -22,7 +22,7 @@ function fill(parent, ...children) {
 // A text of a record: its direction is its own, and never that of what stands around it.
 const quoted = (text) => el("bdi", {}, String(text));
 const code = (text) => el("code", { dir: "auto" }, String(text));
-const pre = (text, label) => el("pre.said", { tabindex: "0", dir: "ltr", role: "region", "aria-label": label }, String(text));
+const pre = (text, label) => el("pre.said", { tabindex: "0", dir: "ltr", role: "group", "aria-label": label }, String(text));
 
 function link(address, ...children) {
   return el("a", { href: address }, ...children);

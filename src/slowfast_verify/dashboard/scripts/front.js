@@ -57,7 +57,7 @@ function picker() {
   const machines = MACHINES.keys.filter((key) => key !== "other").sort(byPlatform);
   const here = mine();
   return el("section.picker", { "aria-labelledby": "machine" }, el("div.section-head", {}, el("h2", { id: "machine" }, t("your_machine")), el("p.muted", {}, t("picker_sub"))),
-    el("div.scroll", { tabindex: "0", role: "region", "aria-labelledby": "machine" }, el("table.tiles", {},
+    el("div.scroll", { tabindex: "0", role: "group", "aria-labelledby": "machine" }, el("table.tiles", {},
       el("caption.away", {}, t("picker_caption")),
       el("thead", {}, el("tr", {}, el("td"), PYTHONS.map((python) => el("th", { scope: "col" }, el("span.small", {}, "Python "), python)))),
       el("tbody", {}, machines.map((machine) => el("tr", { class: machine.startsWith(`${here}/`) ? "here" : null },
@@ -116,7 +116,7 @@ function drawGrid(where, shown) {
   const word = (head) => (group === "subject" ? subjectWord(...head.split("@")) : group === "installer" ? head : `${group === "torch" ? "torch" : "Python"} ${head}`);
   return [el("div.grid-head", {}, el("h3", { id: "grid-title" }, t("grid_title")),
     segmented("rows", t("rows_by"), Object.keys(GROUPS).map((key) => [key, t(`axis_${key}`)]), group, (value) => address({ ...where, rows: value === "torch" ? "" : value }))),
-  el("div.scroll", { tabindex: "0", role: "region", "aria-labelledby": "grid-title" }, el("table.tiles.grid", {},
+  el("div.scroll", { tabindex: "0", role: "group", "aria-labelledby": "grid-title" }, el("table.tiles.grid", {},
     el("caption.away", {}, t("grid_caption")),
     el("thead", {}, el("tr", {}, el("td"), columns.map((column) => el("th", { scope: "col" }, platformWord(PLATFORMS.keys[column]))))),
     el("tbody", {}, rows.map((head) => el("tr", {}, el("th", { scope: "row" }, word(head)), columns.map((column) => el("td", {}, squareTile(squares.get(`${head}|${column}`), where, group, head, PLATFORMS.keys[column])))))))),

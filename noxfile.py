@@ -3,12 +3,13 @@
 import atexit
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nox
 
-from slowfast_verify.closing import close_run
+from slowfast_verify.closing import close_run, standing
+from slowfast_verify.elsewhere import arguments, rows
+from slowfast_verify.matrix import Elsewhere
 from slowfast_verify.planning import offered
 
 nox.needs_version = ">=2025.2"
@@ -16,10 +17,11 @@ nox.options.sessions = ["matrix"]
 nox.options.default_venv_backend = "none"  # a cell's environment belongs to the suite, which keeps it between runs
 
 CELLS = [nox.param(cell.id, id=cell.id) for cell in offered(sys.argv)]
+ELSEWHERE = [nox.param(row, id=row.cell) for row in rows()]
 PYTHON = sys.executable
 NOTHING_VERIFIED = 4
 if "--parallel-worker" not in sys.argv:
-    atexit.register(close_run, time.time())  # one table for all cells, below nox's own list; says nothing where no cell was climbed
+    atexit.register(close_run, standing())  # one table for all cells, below nox's own list; says nothing where no cell was climbed
 
 
 @nox.session(venv_backend="none")
@@ -33,7 +35,18 @@ def plan(session: nox.Session) -> None:
 def matrix(session: nox.Session, cell: str) -> None:
     """Build one cell's environment and climb the ladder in it."""
     jobs = "1" if session.parallel else "2"
-    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", cell, "--jobs", jobs, *session.posargs], check=False).returncode
+    _climb(session, cell, "--jobs", jobs)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("row", ELSEWHERE)
+def elsewhere(session: nox.Session, row: Elsewhere) -> None:
+    """Climb the cells of other systems: Windows binaries under Wine, a container; `slowfast-verify packages` names what they need."""
+    _climb(session, *arguments(row))
+
+
+def _climb(session: nox.Session, *words: str) -> None:
+    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", *words, *session.posargs], check=False).returncode
     if code == NOTHING_VERIFIED:
         session.skip("not verified: the reason stands above")
     if code:
@@ -80,6 +93,12 @@ def sabotage(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def bisect(session: nox.Session) -> None:
+    """Find the first commit of a subject at which a rung falls: nox -s bisect -- CELL GOOD BAD [--rung RUNG]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "bisect", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Write reports/COMPATIBILITY.md from the records kept under reports/evidence."""
     session.run(PYTHON, "-m", "slowfast_verify", "report", *session.posargs, external=True)
@@ -100,7 +119,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("slowfast-verify", "report", "--check")
+    session.run("slowfast-verify", "report", "schema", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
+    session.run("slowfast-verify", "bisect", "--check")
 
 
 @nox.session(venv_backend="none")
@@ -110,7 +131,9 @@ def fixtures(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-@nox.parametrize("what", [nox.param(name, id=name) for name in ("verify_over_floor", "diagnose", "doctor")])
+@nox.parametrize("what", [nox.param(name, id=name) for name in (
+    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor",
+)])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
-    """Measure, in a quiet moment of the machine; writes bench/*.json: verify against its floor, diagnose, the doctor's first level."""
+    """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""
     session.run(PYTHON, f"bench/{what}.py", *session.posargs, external=True)

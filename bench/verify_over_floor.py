@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
+
+import machine
 
 from slowfast_verify import ladder, provision
 from slowfast_verify.matrix import default
@@ -25,7 +25,6 @@ from slowfast_verify.target import of_python
 CELLS = ["linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67", "linux-py3.11-torch2.15.0-cpu-uv-pyslowfast@main"]
 RUNS = 3
 FLOOR = ("import:", "gloo", "checkpoint", "demo")
-OUTPUT = Path(__file__).parent / "verify_over_floor.json"
 
 
 def floor_program(questions: list[tuple[str, dict[str, object]]]) -> bytes:
@@ -104,14 +103,9 @@ def measure(cell_id: str) -> dict[str, object]:
 def main() -> None:
     """Measure the cells named on the command line, or the two that the design names, and write the figures."""
     cells = sys.argv[1:] or CELLS
+    about = machine.described()
     rows = [measure(cell) for cell in cells]
-    machine = {
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
-    }
-    OUTPUT.write_text(json.dumps({"machine": machine, "date": time.strftime("%Y-%m-%d"), "results": rows}, indent=1) + "\n")
+    machine.write(__file__, about, rows)
     for row in rows:
         print(f"{row['cell']}: verify {row['verify_seconds']} s / floor {row['floor_seconds']} s = {row['verify_over_floor']}")
 

@@ -54,6 +54,7 @@ def read_members(stream: BinaryIO, size: int) -> Members:
             shown = tuple(info.filename for info in infos[:4])
             if "data.pkl" not in names:
                 return Members("intact", "", names, shown)
+            _refuse_ambiguity(infos)
             _refuse_bombs(infos, size)
             # Only a whole archive of zeros was written without: one zero among others is a damaged entry.
             checked = any(info.CRC for info in infos)  # torch.serialization.set_crc32_options(False)
@@ -107,6 +108,15 @@ def _measure_directory(stream: BinaryIO, size: int) -> None:
     if length > MAX_DIRECTORY:
         raise _Refused("not a checkpoint", f"its directory alone has {length:,} bytes")
     stream.seek(0)
+
+
+def _refuse_ambiguity(infos: list[zipfile.ZipInfo]) -> None:
+    """torch's reader looks names up without regard to case, below the folder of the first member: what it finds must be what we see."""
+    seen = [info.filename.lower() for info in infos]
+    if len(set(seen)) < len(seen):
+        raise _Refused("damaged", "two members have one name")
+    if len({name.partition("/")[0] for name in seen}) > 1:
+        raise _Refused("damaged", "its members lie in more than one folder")
 
 
 def _refuse_bombs(infos: list[zipfile.ZipInfo], size: int) -> None:

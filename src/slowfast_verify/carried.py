@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -56,7 +57,8 @@ def keep(standing: Provisioned, record: Record) -> None:
     path = _file(standing)
     path.unlink(missing_ok=True)
     if record.carried_over is None and not any(check.outcome in UNSURE for check in record.checks):
-        write_text(path, Kept(state=state_of(standing), record=record).model_dump_json(by_alias=True, exclude_none=True))
+        with suppress(OSError):  # no room for it: the next run makes the record again
+            write_text(path, Kept(state=state_of(standing), record=record).model_dump_json(by_alias=True, exclude_none=True))
 
 
 def made_at(record: Record) -> datetime:
@@ -103,4 +105,4 @@ def _environment_state(standing: Provisioned) -> str:
 
 
 def _file(standing: Provisioned) -> Path:
-    return Path(standing.env).parent / "verified.json"
+    return layout.home() / "cells" / standing.cell / "verified.json"

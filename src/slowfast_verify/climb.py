@@ -17,14 +17,15 @@ from . import carried, ground, image, layout, provision, recipe_run, report
 from . import record as records
 from . import target as targets
 from .cell import Cell
-from .emulator import all_emulators, emulator_of, label
-from .ending import end_group
+from .emulator import emulator_of, label
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .provenance import stamp
 from .recipe import FROM_RECIPE
 from .record import CheckResult, FailureDetail, Provisioned, Record
+from .running import Running
+from .sources import outage_in
 
 NOTHING_VERIFIED = 4
 PYTEST_USAGE = 4
@@ -61,7 +62,7 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         return _unbuilt(cell, "install", "not verified", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
     except Infrastructure as problem:
         print(str(problem), flush=True)
-        return _unbuilt(cell, "install", "infrastructure", folder, problem.what, problem.where, runner), PROBLEMS_FOUND
+        return _unbuilt(cell, "install", "infrastructure", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
     except provision.InstallFailed as failed:
         print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
         return _install_failed(cell, matrix, failed, folder, runner)
@@ -72,33 +73,45 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
     """Put the suites to a cell that stands; returns its record and the exit code. made: the file of what is no environment of the cache."""
     standing = Provisioned.model_validate_json(made.read_text(encoding="utf-8")) if made else provision.standing(cell, default())
     log = (made.parent if made else provision.folder_of(cell)) / "logs" / "verify.log"
-    if standing is None or standing.runner not in all_emulators():
-        return _verify_standing(cell, standing, folder, jobs, extra, log)
     try:
-        ground.require_start(standing)
+        if standing:
+            ground.require_start(standing)
         return _verify_standing(cell, standing, folder, jobs, extra, log)
     except Infrastructure as problem:
         print(str(problem), flush=True)
-        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=problem.cause), PROBLEMS_FOUND
+        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=problem.cause), NOTHING_VERIFIED
     finally:
-        ground.release(standing)
+        if standing:
+            ground.release(standing)
 
 
 def _verify_standing(
     cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, extra: tuple[str, ...], log: Path
 ) -> tuple[Record, int]:
-    before = folder / f"{records.name_of(cell.id, standing.runner if standing else 'native')}.json"
-    old = before.stat().st_mtime_ns if before.exists() else 0
-    code = run_suites(["--cell", cell.id, "--record", str(folder), *extra], jobs, log)
-    if not before.exists() or before.stat().st_mtime_ns == old:
-        if standing:
-            ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
-        tail = log.read_text(encoding="utf-8", errors="replace")[-1500:]
-        raise Problem(f"the suites wrote no record for {cell.id} (pytest left with {code})", where=str(log), cause=tail, code=TOOL_FAILED)
-    found = records.read(before)
+    name = records.name_of(cell.id, standing.runner if standing else "native")
+    with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # of this run alone: another one may write the same record meanwhile
+        code = run_suites(["--cell", cell.id, "--record", scratch, *extra], jobs, log)
+        made = Path(scratch) / f"{name}.json"
+        if not made.exists():
+            if standing:
+                ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
+            raise _without_record(f"the suites wrote no record for {cell.id} (pytest left with {code})", log)
+        found = records.read(made)
+        lock = Path(scratch) / f"{name}.lock.txt"
+        records.write(found, folder, lock.read_text(encoding="utf-8").splitlines() if lock.exists() else None)
     if standing and standing.runner != "docker" and not extra:
         carried.keep(standing, found)
     return found, exit_code(found)
+
+
+def _without_record(what: str, log: Path) -> Problem:
+    """Why there is none: the last lines of the log, told as an outage where they tell of one."""
+    text = log.read_text(encoding="utf-8", errors="replace")[-20_000:]
+    outage = outage_in(text, ("disk",))
+    if isinstance(outage, Infrastructure):
+        return outage
+    return Problem(what, where=str(log), cause=text[-1500:], next="run the same command again; if it stays, report it with that log",
+                   code=TOOL_FAILED)  # fmt: skip
 
 
 def verify_target(name: str, subject: str, config: str | None, checkpoint: str | None, jobs: int) -> tuple[Record, int]:
@@ -126,10 +139,12 @@ def verify_target(name: str, subject: str, config: str | None, checkpoint: str |
 
 
 def exit_code(record: Record) -> int:
-    """0 healthy (as expected), 1 problems found, 4 nothing could be verified."""
+    """0 healthy (as expected), 1 problems found, 4 nothing could be verified, or an outage kept a part from being verified."""
     outcomes = {check.outcome for check in record.checks}
-    if outcomes & {"failed", "passed unexpectedly", "infrastructure"}:
+    if outcomes & {"failed", "passed unexpectedly"}:
         return PROBLEMS_FOUND
+    if "infrastructure" in outcomes:  # never red, and not green either
+        return NOTHING_VERIFIED
     return HEALTHY if outcomes - {"not verified"} else NOTHING_VERIFIED
 
 
@@ -137,6 +152,7 @@ def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
     """Run pytest over tests/verify in a process of its own; prints the step at hand now and then, keeps the output in `log`."""
     argv = [
         sys.executable,
+        "-P",  # a pytest.py in the folder that a person stands in, somebody's checkout perhaps, is not ours to run
         "-m",
         "pytest",
         str(layout.suites()),
@@ -159,20 +175,19 @@ def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
         env.pop("PYTEST_ADDOPTS", None)
         env.pop("PYTHONOPTIMIZE", None)  # without their asserts the suites would be green whatever they see
         env.pop("PYTHONDONTWRITEBYTECODE", None)  # or the suites and this package would be compiled again by every run
-        group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}
-        process = subprocess.Popen([*argv, *arguments], stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, **group)  # type: ignore[call-overload]
+        command = Running([*argv, *arguments], stream, env)
         begun, said = time.monotonic(), ""
         try:
             while True:
                 try:
-                    return int(process.wait(timeout=STEP_SECONDS))
+                    return command.wait(STEP_SECONDS)
                 except subprocess.TimeoutExpired:
                     step = _latest_step(Path(shared))
                     if step != said:
                         print(f"  {time.monotonic() - begun:4.0f} s  {step}", flush=True)
                         said = step
         finally:
-            end_group(process)
+            command.end()
 
 
 def _pytest_ini() -> Path:

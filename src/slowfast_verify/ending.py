@@ -9,22 +9,27 @@ import os
 import signal
 import subprocess
 import time
+from typing import BinaryIO
 
 from .errors import Infrastructure
 
 GENTLE_SECONDS = 3.0
 
 
-def run_to_end(argv: list[str], stream: object, env: dict[str, str], seconds: float = 3600, folder: str | None = None) -> int:
-    """Run a command (in `folder`) with its output in `stream`; its whole process group ends with it or when we are interrupted."""
-    group: dict[str, bool] = {"start_new_session": True} if os.name == "posix" else {}
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=env, cwd=folder, **group)  # type: ignore[call-overload]
+def run_to_end(argv: list[str], stream: BinaryIO, env: dict[str, str], seconds: float = 3600, folder: str | None = None) -> int:
+    """Run a command (in `folder`) with its output in `stream`; all that it started ends with it, when we are interrupted, and when we die.
+
+    Its exit status, negative for a signal. Raises Infrastructure without an end in time, OSError where its output cannot be written.
+    """
+    from .running import Running  # which ends what it runs through this module
+
+    command = Running(argv, stream, env, folder)
     try:
-        return int(process.wait(timeout=seconds))
+        return command.wait(seconds)
     except subprocess.TimeoutExpired:
         raise Infrastructure(f"no end after {seconds / 60:.0f} minutes", where=" ".join(argv)[:300]) from None
     finally:
-        end_group(process)
+        command.end()
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

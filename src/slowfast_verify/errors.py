@@ -6,6 +6,8 @@ traceback and leaves with its exit code. May import the standard library only.
 
 from __future__ import annotations
 
+import errno
+
 HEALTHY = 0
 PROBLEMS_FOUND = 1
 USAGE = 2
@@ -37,6 +39,11 @@ class Problem(Exception):
 
 class Infrastructure(Problem):
     """The index, the network or the disk failed, not the cell: an outage is never red."""
+
+
+def no_room(error: BaseException | None) -> bool:
+    """Whether an error says that a disk (or a person's share of one) is full."""
+    return isinstance(error, OSError) and (error.errno in (errno.ENOSPC, errno.EDQUOT) or getattr(error, "winerror", None) == 112)
 
 
 class NotVerifiable(Problem):

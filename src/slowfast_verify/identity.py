@@ -53,8 +53,12 @@ def identity(environ: Mapping[str, str] | None = None, argv: Iterable[str] = ())
         users += [word.partition("@")[0] for word in words[1:] if "@" in word][:1]
     hosts += [host.partition(".")[0] for host in hosts if not re.fullmatch(r"[\d.]+", host)]
     resolved = [str(Path(home).resolve()) for home in homes if Path(home).is_dir()]
-    secrets = [value for name, value in environ.items() if SECRET.search(name) and value]
-    return Identity(_tidy(users), _tidy(word for word in hosts if not word.isdigit()), _tidy([*homes, *resolved]), _tidy(secrets))
+    return Identity(_tidy(users), _tidy(word for word in hosts if not word.isdigit()), _tidy([*homes, *resolved]), secrets_of(environ))
+
+
+def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of the variables that are named like a secret, the longest first."""
+    return _tidy(value for name, value in environ.items() if SECRET.search(name) and value)
 
 
 def _tidy(words: Iterable[str]) -> tuple[str, ...]:

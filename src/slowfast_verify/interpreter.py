@@ -18,11 +18,8 @@ from .errors import NotVerifiable
 def find(version: str) -> Path:
     """The newest final CPython `3.8` (or `3.8.18`) of this machine; raises NotVerifiable where there is none."""
     major, minor, patch = (*(int(part) for part in version.split(".")), None)[:3]
-    wanted = f"python{'.'.join(version.split('.')[:2])}"
     # Asking every interpreter for its version takes seconds; those whose name already says it are asked first.
-    named = [found for found in _candidates() if found.executable.name.removesuffix(".exe") == wanted]
-    fitting = [found for found in named if found.is_valid() and found.matches(major, minor, patch, pre=False, implementation="cpython")]
-    found = max(fitting, key=lambda found: found.version) if fitting else _slowly(major, minor, patch)
+    found = _named(version) or _slowly(major, minor, patch)
     if found is None:
         raise NotVerifiable(
             f"no Python {version} on this machine",
@@ -41,6 +38,20 @@ def _candidates() -> list[findpython.PythonVersion]:
     """Every interpreter that any provider of findpython knows of, none of them started yet; pyenv's shims lead to others of the list."""
     providers = findpython.Finder().setup_providers()
     return [found for provider in providers for found in provider.find_pythons() if "shims" not in found.executable.parts]
+
+
+def named(version: str) -> Path | None:
+    """The newest final CPython whose file is called `python3.12`, as on every system but Windows: found in half a second, or not at all."""
+    found = _named(version)
+    return Path(found.executable) if found else None
+
+
+def _named(version: str) -> findpython.PythonVersion | None:
+    major, minor, patch = (*(int(part) for part in version.split(".")), None)[:3]
+    wanted = f"python{major}.{minor}"
+    calling = [found for found in _candidates() if found.executable.name.removesuffix(".exe") == wanted]
+    fitting = [found for found in calling if found.is_valid() and found.matches(major, minor, patch, pre=False, implementation="cpython")]
+    return max(fitting, key=lambda found: found.version, default=None)
 
 
 @cache

@@ -147,7 +147,7 @@ class _Run:
         finally:
             end_group(process)
         threads[2].join(LEFT_OPEN_SECONDS)  # each closes its own stream: closing what another thread is reading would wait for it
-        if self.folder and self.target.local:  # a process that crashed without a supervisor could not take it away
+        if self.folder and self.target.local and self.folder.name.startswith("probe-"):  # crashed without a supervisor to take it away
             shutil.rmtree(self.folder, ignore_errors=True)
         if not self.stopped:
             self._conclude()
@@ -184,7 +184,10 @@ class _Run:
                     continue  # cut off by the death of its writer
                 if self.stopped:
                     continue  # what comes while it is being ended was not asked for any more
-                self._take(event)
+                try:
+                    self._take(event)
+                except (KeyError, TypeError, ValueError, AttributeError):
+                    continue  # not what our runner says: whoever knows the cookie can write anything, and none of it is acted on
                 if self.until and event["event"] in ("answer", "raised", "died") and str(event.get("q")) in self.found:
                     self.stopped = self.stopped or self.until(self.found[str(event["q"])])
 

@@ -15,6 +15,7 @@ import pytest
 
 from . import ladder, layout
 from . import target as targets
+from .atomic import write_text
 from .errors import TOOL_FAILED, NotVerifiable
 from .expectation import check_matches
 from .observe import observe
@@ -91,7 +92,7 @@ def main(file: str) -> int:
 
 
 def _answer(asked: dict[str, Any], answer: dict[str, Any]) -> None:
-    Path(asked["answer"]).write_text(json.dumps(answer), encoding="utf-8")
+    write_text(Path(asked["answer"]), json.dumps(answer))
 
 
 if __name__ == "__main__":

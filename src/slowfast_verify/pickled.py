@@ -200,6 +200,8 @@ class Walk:
             if not (isinstance(attribute_value, str) and isinstance(module_value, str)):
                 raise Broken("an import without a name")
             stack.append(self._import(module_value, attribute_value))
+        elif name in ("EXT1", "EXT2", "EXT4"):
+            stack.append(self._import("copyreg", f"extension {_number('BININT1', argument)}"))
         elif name == "BINPERSID":
             self._persistent(self._pop())
             stack.append(OTHER)
@@ -262,11 +264,9 @@ class Walk:
         return text
 
     def _import(self, module: str, name: str) -> object:
-        if len(module) + len(name) > MAX_TEXT:
-            return OTHER
-        known = Name(module, name)
+        known = Name(module[:MAX_TEXT], name[:MAX_TEXT])  # a dotted name may lead anywhere in any number of steps: it must be seen
         if known not in self.names and len(self.names) >= MAX_NAMES:
-            return OTHER
+            raise Broken(f"more than {MAX_NAMES:,} imports")
         self.names[known] = None
         return known
 

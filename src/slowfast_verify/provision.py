@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,19 +23,24 @@ from . import fix, ground, installer, layout, room, sources
 from .action import Edit
 from .atomic import write_text
 from .cell import Cell
+from .death import describe, split_status
 from .emulator import emulator_of, windows_path
 from .ending import run_to_end
-from .errors import Infrastructure, NotVerifiable
+from .errors import Infrastructure, NotVerifiable, no_room
 from .fix import Place
 from .foreign import respell
 from .ground import Base, base_of
+from .index_page import outage_behind
 from .inputs import inputs_digest
 from .knowledge import Failure, diagnose
 from .matrix import Matrix, runs_here
 from .record import Provisioned
+from .removal import forget
+from .scrub import without_secrets
 from .subject import Phase, Revision, actions_of
 
 NOT_COMPILED = r"[/\\](tests?|testing|test_.*|lib2to3)[/\\]"  # a third of all files, and no import of ours comes near them
+ENDED_FROM_OUTSIDE = (-1, -2, -9, -15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM
 Say = Callable[[str], None]
 
 
@@ -84,8 +90,8 @@ def provision(cell: Cell, matrix: Matrix, say: Say = print) -> Provisioned:
         raise NotVerifiable(f"{cell.id} needs another system", cause="no runner for it here", next="run it on such a machine")
     base = base_of(cell)
     folder = folder_of(cell)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock", timeout=3600):
             found = standing(cell, matrix)
             if found:
@@ -95,9 +101,12 @@ def provision(cell: Cell, matrix: Matrix, say: Say = print) -> Provisioned:
     except Timeout:
         raise Infrastructure(f"another run has been building {cell.id} for an hour", where=str(folder / "lock")) from None
     except OSError as error:
-        if error.errno == 28:
+        if no_room(error):
             raise _disk_full(str(error)) from error
         raise
+    except subprocess.SubprocessError as error:  # a short question to the interpreter or the installer
+        raise Infrastructure("a tool of the build did not answer", where=str(error)[:300], cause="it was ended, or the machine is busy",
+                             next="run the same command again") from error  # fmt: skip
 
 
 def _disk_full(detail: str) -> Infrastructure:
@@ -123,9 +132,7 @@ class _Builder:
     def build(self) -> Provisioned:
         self._room()
         sources.require_reachable(addresses(self.cell, self.matrix))
-        for name in ("env", "src", "logs", "links", "build", "beside", "prefix"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-        (self.folder / "cell.json").unlink(missing_ok=True)
+        forget(self.folder)
         self.logs.mkdir(parents=True)
         begun = time.monotonic()
         env = self.folder / "env"
@@ -250,18 +257,22 @@ class _Builder:
         return f"{subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()} {self.base.exact}"
 
     def _lock(self) -> list[str]:
-        listing = subprocess.run(
-            installer.freeze(self.cell.installer, self.place.python), capture_output=True, text=True, check=True,
-            env=installer.environment(self.cell.installer), timeout=120,
-        ).stdout  # fmt: skip
+        argv = installer.freeze(self.cell.installer, self.place.python)
+        done = subprocess.run(
+            argv, capture_output=True, text=True, env=installer.environment(self.cell.installer), timeout=120, check=False
+        )
+        if done.returncode:
+            log = self.logs / "lock.log"
+            write_text(log, done.stdout + done.stderr)
+            raise self._failure("list what is installed", log, done.returncode, argv)
         lines = []
-        for line in listing.splitlines():
+        for line in done.stdout.splitlines():
             for path, address in self.addresses.items():
                 if path in line:
                     name = line.partition(" @ ")[0] if " @ " in line else self.cell.subject
                     line = f"{name} @ {address}"
             if line and not line.startswith("#"):
-                lines.append(line)
+                lines.append(without_secrets(line))
         write_text(self.folder / "lock.txt", "\n".join(lines) + "\n")
         return lines
 
@@ -272,17 +283,22 @@ class _Builder:
         with log.open("wb") as stream:
             stream.write(f"$ {' '.join(argv)}\n".encode())
             stream.flush()
-            status = run_to_end(argv, stream, installer.environment(self.cell.installer))
+            # In a folder of ours: `python -m pip` would find a json.py in the one that a person stands in.
+            status = run_to_end(argv, stream, installer.environment(self.cell.installer), folder=str(self.logs))
         self.seconds[label] = round(self.seconds.get(label, 0) + time.monotonic() - begun, 1)
         self.say(f"  {label}: {'done' if status == 0 else f'exit status {status}'} in {time.monotonic() - begun:.1f} s")
         if status and not may_fail:
-            raise self._failure(label, log, status)
+            raise self._failure(label, log, status, argv)
 
-    def _failure(self, label: str, log: Path, status: int) -> Exception:
+    def _failure(self, label: str, log: Path, status: int, argv: list[str]) -> Exception:
         text = log.read_text(encoding="utf-8", errors="replace")
-        outage = sources.outage_in(text)
-        if outage:
+        behind = partial(outage_behind, text, argv, installer.environment(self.cell.installer), installer.pip_settings())
+        if outage := sources.outage_in(text) or behind():
             return outage
+        if status in ENDED_FROM_OUTSIDE:
+            return Infrastructure(f"{label}: the installer was {describe(*split_status(status))}", where=str(log),
+                                  cause="somebody ended it, or the system did when memory ran out",
+                                  next="run the same command again: what was begun is built anew")  # fmt: skip
         conflict = re.search(r"No solution found|ResolutionImpossible|No matching distribution|conflicting dependencies", text)
         known = diagnose(Failure(text=text[-200_000:]))
         last = next((line.strip() for line in reversed(text.splitlines()) if "error" in line.lower()), f"exit status {status}")
@@ -293,13 +309,3 @@ class _Builder:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def clean(keep: set[str]) -> list[str]:
-    """Take away the environments of all cells but those named; returns the ids that went."""
-    gone = []
-    for folder in sorted((layout.home() / "cells").glob("*")):
-        if folder.name not in keep:
-            shutil.rmtree(folder, ignore_errors=True)
-            gone.append(folder.name)
-    return gone

@@ -8,15 +8,16 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from . import __version__
 from .atomic import write_text
-from .errors import Problem
-from .knowledge import RUNGS
+from .errors import PROBLEMS_FOUND, Infrastructure, Problem, no_room
+from .knowledge import RUNGS as RUNGS  # whoever reads records needs the order of the ladder
+from .scrub import without_secrets
 
 SCHEMA: Literal[2] = 2
 Outcome = Literal["passed", "failed", "failed as expected", "passed unexpectedly", "not verified", "infrastructure", "never run", "stale"]
@@ -113,7 +114,7 @@ class Record(Frozen):
     """
 
     schema_version: Literal[2] = Field(SCHEMA, alias="schema")
-    cell: str
+    cell: Annotated[str, Field(pattern=r"^\w[\w.@+-]*$", max_length=240)]  # it becomes a file's name, and comes out of files of others
     run: str
     suite: str
     suite_sha256: str = ""
@@ -193,21 +194,44 @@ def scrub(text: str, places: dict[str, str]) -> str:
 
 
 def write(record: Record, folder: Path, lock: list[str] | None = None) -> Path:
-    """Write a record whole or not at all, its lock beside it; returns its path. Raises Problem when the folder cannot be written."""
-    path = folder / f"{record.cell}.json"
+    """Write a record whole or not at all, without secrets, its lock beside it; returns its path.
+
+    Raises Problem where the folder cannot be written, Infrastructure where the disk is full.
+    """
+    if lock:
+        write_beside(folder / f"{record.cell}.lock.txt", "\n".join(lock) + "\n", f"the record of {record.cell}")
+    text = _without_secrets(record).model_dump_json(by_alias=True, indent=1, exclude_none=True)
+    return write_beside(folder / f"{record.cell}.json", text + "\n", f"the record of {record.cell}")
+
+
+def write_beside(path: Path, text: str, what: str = "") -> Path:
+    """Write a file of the folder of records (a lock, a report), whole or not at all. Raises Problem as `write` does."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if lock:
-            write_text(folder / f"{record.cell}.lock.txt", "\n".join(lock) + "\n")
-        write_text(path, record.model_dump_json(by_alias=True, indent=1, exclude_none=True) + "\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
     except OSError as error:
-        raise Problem(
-            f"the record of {record.cell} cannot be written",
-            where=f"{folder}: {error.strerror}",
-            cause="the folder is read-only, belongs to somebody else, or the disk is full",
-            next="make it writable, or name another: SLOWFAST_VERIFY_REPORTS=DIR",
-        ) from error
+        if no_room(error):
+            raise Infrastructure(f"{what or path.name} cannot be written: the disk is full", where=f"{path.parent}: {error.strerror}",
+                                 cause="what was there before is as it was; nothing half-written is left",
+                                 next="free space (slowfast-verify clean), or name another place: SLOWFAST_VERIFY_REPORTS=DIR",
+                                 code=PROBLEMS_FOUND) from error  # fmt: skip
+        raise Problem(f"{what or path.name} cannot be written", where=f"{path.parent}: {error.strerror}",
+                      cause="the folder is read-only, or belongs to somebody else",
+                      next="make it writable, or name another: SLOWFAST_VERIFY_REPORTS=DIR") from error  # fmt: skip
     return path
+
+
+def _without_secrets(record: Record) -> Record:
+    """The last gate before a file that people publish: no token, no password, whoever printed it."""
+    checks = []
+    for check in record.checks:
+        failure = check.failure
+        if failure:
+            told = {name: without_secrets(text) for name in ("message", "step", "stderr_tail") if (text := getattr(failure, name))}
+            failure = failure.model_copy(update=told)
+        checks.append(check.model_copy(update={"failure": failure, "reason": check.reason and without_secrets(check.reason)}))
+    target = {key: without_secrets(value) if isinstance(value, str) else value for key, value in record.target.items()}
+    return record.model_copy(update={"checks": checks, "target": target})
 
 
 def read(path: Path) -> Record:

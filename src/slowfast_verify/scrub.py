@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ from urllib.parse import quote
 
 from . import layout
 from .data import Row, load
-from .identity import Identity
+from .identity import Identity, secrets_of
 
 GONE = "***"
 SHORTEST_NAME = 3  # characters: a shorter name stands in too many words; inside paths it goes all the same
@@ -109,6 +110,30 @@ VERSION_BEFORE = r"(?i)(?:[=<>~!]=|[<>]|version[\"']?[ :=]+\"?|\bv|[A-Za-z][\w.]
 RANDOM = re.compile(r"(?<![\w+/=-])[A-Za-z0-9_+/-]{24,}={0,2}(?![\w+/-])")
 
 
+@cache
+def _tokens() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{row.expression})" for row in rules().token))
+
+
+@cache
+def _own_secrets() -> tuple[str, ...]:
+    return secrets_of(os.environ)
+
+
+def without_secrets(text: str, known: tuple[str, ...] | None = None) -> str:
+    """A text without tokens, passwords and the like; names and paths stay. For what is kept on this machine or goes into a record.
+
+    known: secrets by heart; None: the values of this process's variables that are named like one.
+    """
+    text = _tokens().sub(GONE, text)  # before what is known by heart, of which a longer token may be made
+    for secret in _own_secrets() if known is None else known:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, GONE).replace(quote(secret, safe=""), GONE)
+    for pattern, replacement in PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
 class Scrubber:
     """Scrubs texts with what is known of one person and machine. `learn` first: what a name is in one place it is in all."""
 
@@ -129,7 +154,6 @@ class Scrubber:
         self.person = re.compile(
             rf"(?i)(\b[a-z](?::|%3a){SEP}(?:{folders}){SEP})((?:{windows_name})+)|({SEP}(?:{folders}){SEP})((?:{open_name})+)"
         )
-        self.tokens = re.compile("|".join(f"(?:{row.expression})" for row in rules().token))
 
     def learn(self, value: Any) -> None:
         """Find the names in a nested value: whom its home folders belong to, which versions it speaks of."""
@@ -158,12 +182,7 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """One text, scrubbed."""
-        text = self.tokens.sub(GONE, text)  # before what is known by heart, of which a longer token may be made
-        for secret in self.identity.secrets:
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, GONE).replace(quote(secret, safe=""), GONE)
-        for pattern, replacement in PATTERNS:
-            text = pattern.sub(replacement, text)
+        text = without_secrets(text, self.identity.secrets)
         text = self.home.sub("~", text)
         text = self.person.sub(lambda hit: f"{hit.group(1) or hit.group(3)}{{user}}", text)
         text = LONG_UNC.sub(r"\1{host}\\{share}", text)

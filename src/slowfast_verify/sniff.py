@@ -15,6 +15,7 @@ import os
 import re
 import shlex
 import stat
+import tarfile
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -63,7 +64,7 @@ ELEMENT_BYTES: Final = {
     "ComplexDouble": 16,
 }
 PLAIN_IMPORTS: Final = re.compile(
-    r"torch\._utils\._rebuild_\w+|torch(\.cuda)?\.\w*Storage|torch\.(Size|Tensor|device|bool|(b?float|u?int|complex|q)\w+)|torch\.storage\.\w+"
+    r"torch\._utils\._rebuild_\w+|torch(\.cuda)?\.\w*Storage|torch\.(Size|Tensor|device|bool|(b?float|u?int|complex|q)\w+)|torch\.storage\.(_?TypedStorage|UntypedStorage)"
     r"|torch\.nn\.parameter\.Parameter|collections\.(OrderedDict|defaultdict|Counter)|_codecs\.encode"
     r"|numpy\.(ndarray|dtype)|numpy\.(_)?core\.(multiarray|numeric)\.(_reconstruct|scalar|_frombuffer)"
     r"|(__builtin__|builtins)\.(set|frozenset|bytearray|complex|int|float|bool|dict|list|tuple)"
@@ -89,6 +90,15 @@ class Sniffed(BaseModel):
         """SlowFast's own loader will find what it looks for."""
         wanted = {"pytorch": "model_state", "caffe2": "blobs"}.get(self.checkpoint_type or "")
         return self.verdict == "intact" and wanted in self.keys
+
+    @property
+    def unsafe(self) -> str:
+        """Why nobody should open it, with torch or with pickle; empty where loading it builds nothing but weights."""
+        if self.imports:
+            return f"loading it would import and may run {', '.join(self.imports[:6])}, which no weights need"
+        if self.verdict != "intact" or self.checkpoint_type is None:
+            return f"what a {self.kind} that is {self.verdict} would run when it is loaded is not known"
+        return ""
 
 
 def sniff(path: str | os.PathLike[str]) -> Sniffed:
@@ -173,14 +183,18 @@ def _zip_kind(members: Members) -> Kind:
 
 def _legacy(path: Path, stream: BinaryIO, size: int) -> Sniffed:
     kind: Kind = "torch legacy"
+    if _is_tar(stream):
+        return _answer(path, kind, "damaged", "it is a tar archive as well, and torch would read that instead", size)
     try:
         _walked(stream, size)  # the magic number, which brought us here
-        if _walked(stream, size).root != PROTOCOL:
+        protocol, machine, walk, keys = (_walked(stream, size) for _ in range(4))
+        if protocol.root != PROTOCOL:
             raise Broken("a protocol that torch never had")
-        if not isinstance(_walked(stream, size).root, Table):
+        if not isinstance(machine.root, Table):
             raise Broken("no description of the machine that wrote it")
-        walk = _walked(stream, size)
-        order = _walked(stream, size).root
+        for other in (protocol, machine, keys):  # torch unpickles all four
+            walk.names.update(other.names)
+        order = keys.root
         if not isinstance(order, Row) or len(order.texts) != order.length or set(order.texts) != set(walk.storages):
             raise Broken("its list of tensors is not the one that its weights refer to")
         for key in order.texts:
@@ -202,6 +216,17 @@ def _legacy(path: Path, stream: BinaryIO, size: int) -> Sniffed:
     if size > stream.tell():
         return _answer(path, kind, "damaged", f"{size - stream.tell():,} bytes follow its end", size)
     return _whole(path, kind, walk, size, "its structure and length are right; the format has no checksum")
+
+
+def _is_tar(stream: BinaryIO) -> bool:
+    """Whether the first block is the header of a tar archive: torch.load looks for one before it looks for a legacy file."""
+    block = stream.read(tarfile.BLOCKSIZE)
+    stream.seek(0)
+    try:
+        tarfile.TarInfo.frombuf(block, "latin-1", "replace")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def _pickle(path: Path, stream: BinaryIO, size: int) -> Sniffed:

@@ -40,11 +40,11 @@ def _outages() -> list[Outage]:
     return load(layout.matrices() / "outages.toml", Outages).outage
 
 
-def outage_in(text: str) -> Exception | None:
+def outage_in(text: str, kinds: tuple[str, ...] = ("source", "index", "disk")) -> NotVerifiable | Infrastructure | None:
     """The outage that a log tells of: NotVerifiable for a repository, Infrastructure for the index and the disk; or None."""
     text = re.sub(r"(?m)^.*Retry\(total=[1-9].*$", "", text)  # pip tried again, and only its last try counts
     for row in _outages():
-        hit = re.search(row.pattern, text)
+        hit = row.kind in kinds and re.search(row.pattern, text)
         if hit:
             line = text[text.rfind("\n", 0, hit.start()) + 1 : hit.end() + 200].split("\n")[0].strip()
             kind = NotVerifiable if row.kind == "source" else Infrastructure
@@ -58,7 +58,12 @@ def reachable(address: str) -> str | None:
     env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
     try:
         done = subprocess.run(
-            ["git", "ls-remote", "--quiet", address, "HEAD"], capture_output=True, text=True, env=env, timeout=ANSWER_SECONDS, check=False
+            ["git", "ls-remote", "--quiet", "--", address, "HEAD"],
+            capture_output=True,
+            text=True,
+            env=env,
+            timeout=ANSWER_SECONDS,
+            check=False,
         )
     except FileNotFoundError:
         return "git is not installed"

@@ -5,9 +5,10 @@ Imports pydantic, data, action, expectation, layout.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,11 +19,14 @@ from .data import Row, load
 from .errors import Problem, did_you_mean
 from .expectation import Expectation
 
+#: What git is given to fetch from: never an option, never a transport that runs a command (`ext::`).
+Address = Annotated[str, Field(pattern=r"^(https?|ssh|git|file)://[^\s-]\S*$")]
+
 
 class Source(Row):
     """Where the code comes from: a git address (with what of it is checked out), or a distribution of the package index."""
 
-    git: str | None = None
+    git: Address | None = None
     sparse: list[str] = []
     reason: str = ""
     distribution: str | None = None
@@ -47,7 +51,7 @@ class Revision(Row):
     def _one(self) -> Revision:
         if (self.commit is None) == (self.version is None):
             raise ValueError("a revision has either a commit or a version")
-        if self.commit is not None and len(self.commit) != 40:
+        if self.commit is not None and not re.fullmatch(r"[0-9a-f]{40}", self.commit):
             raise ValueError("a commit is written with its forty digits: hosts refuse to serve an abbreviated one")
         return self
 
@@ -105,7 +109,7 @@ class Phase(Row):
 
     name: str
     install: list[str] = []
-    build: str | None = None
+    build: Annotated[str, Field(pattern=r"^git\+(https?|ssh|file)://[^\s-]\S*@[0-9a-f]{40}$")] | None = None
     without_compiler: list[Edit] = []
     checkout: bool = False
     editable: bool = False

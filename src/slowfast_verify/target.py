@@ -81,7 +81,8 @@ class Target:
         if self.local or not self.env:
             return [*self.argv, *arguments]
         before, python = self.argv[:-1], self.argv[-1]
-        return [*before, "env", *(f"{key}={value}" for key, value in self.env.items()), python, *arguments]
+        spell = shlex.quote if self.kind in ("ssh", "wsl") else str  # both hand the words to a shell over there
+        return [*before, "env", *(spell(f"{key}={value}") for key, value in self.env.items()), python, *arguments]
 
     def environ(self) -> dict[str, str]:
         """The environment of the process that is started on this machine."""
@@ -135,6 +136,10 @@ def parse(text: str) -> Target:
     if colon and kind in PREFIX:
         if not rest:
             raise Problem(f"{kind}: needs a name", where=f"--target {text}", next=f"--target {kind}:NAME")
+        if rest.startswith("-") or not rest.isprintable():
+            raise Problem(f"{rest!r} is no name of a {kind}: target", where=f"--target {text}",
+                          cause="what begins with `-` is an option to the program that is started, and ssh has options that run commands",
+                          next=f"--target {kind}:NAME")  # fmt: skip
         python = "python" if kind.startswith("conda") else "python3"
         return Target(argv=(*(part.format(rest) for part in PREFIX[kind]), python), kind=kind)
     path = Path(text).expanduser()

@@ -19,10 +19,11 @@ from . import container, ground, knowledge, ladder, layout, provision
 from . import record as records
 from . import target as targets
 from .agreement import predictions_in
+from .atomic import write_text
 from .attempts import observe_again
 from .cell import Cell
 from .emulator import whose_fault
-from .errors import Infrastructure, NotVerifiable, Problem
+from .errors import Infrastructure, NotVerifiable, Problem, no_room
 from .expectation import Expectation, check_matches
 from .matrix import default
 from .observe import observe
@@ -30,6 +31,7 @@ from .parcel import TOO_LARGE
 from .provenance import stamp
 from .question import Observation
 from .record import CheckResult, FailureDetail, Installation, Provisioned, Record
+from .sources import outage_in
 from .subject import Subject, subject
 
 
@@ -147,7 +149,7 @@ class Verdicts:
                         places = {name: path for name, path in ladder.handed(self.asked).items() if path}
                         found = observe_again(self.target, self.batches[batch], places=places,
                                         on_step=lambda q, s: print(f"{q}: {s}", file=steps, flush=True))  # fmt: skip
-                    file.write_text(json.dumps({key: value.model_dump() for key, value in found.items()}), encoding="utf-8")
+                    write_text(file, json.dumps({key: value.model_dump() for key, value in found.items()}))  # half of it would count as all
             raw = json.loads(file.read_text(encoding="utf-8"))
             self._read[batch] = {key: Observation.model_validate(value) for key, value in raw.items()}
         return self._read[batch]
@@ -215,8 +217,9 @@ class Verdicts:
         if report.skipped or isinstance(error, NotVerifiable):
             reason = error.what if isinstance(error, NotVerifiable) else str(getattr(error, "msg", error))
             return told(outcome="not verified", reason=reason)
-        if isinstance(error, Infrastructure):
-            return told(outcome="infrastructure", reason=str(error))
+        if isinstance(error, Infrastructure) or no_room(error):
+            reason = str(error) if isinstance(error, Infrastructure) else f"the disk is full on this side: {error}"
+            return told(outcome="infrastructure", reason=reason)
         if isinstance(error, Unanswered):
             o = error.observation
             failure = FailureDetail(
@@ -230,7 +233,10 @@ class Verdicts:
         rows = [row for row in self.expectations if row.concerns(self.cell, check) and row.cause == known]
         outcome: records.Outcome = "failed as expected" if rows else "failed"
         put = [*seen, error.observation] if isinstance(error, Unanswered) else seen
-        if not rows and (blamed := whose_fault(self.target.kind, put)):
+        blamed = whose_fault(self.target.kind, put)
+        if known is None and isinstance(error, Unanswered) and (outage := outage_in(text, ("disk",))):
+            blamed = f"{outage.what} where the probe ran: {outage.where}"
+        if not rows and blamed:
             return told(outcome="infrastructure", reason=blamed)
         return told(outcome=outcome, failure=self._scrubbed(failure), knowledge=known)
 
@@ -239,12 +245,8 @@ class Verdicts:
         return knowledge.diagnose(failure)
 
     def _scrubbed(self, failure: FailureDetail) -> FailureDetail:
-        def clean(text: str, kept: int) -> str:
-            return records.scrub(text, self._places())[-kept:]
-
-        return failure.model_copy(
-            update={"message": clean(failure.message, records.MESSAGE_KEPT), "stderr_tail": clean(failure.stderr_tail, 2000)}
-        )
+        kept = {"message": records.MESSAGE_KEPT, "stderr_tail": 2000}
+        return failure.model_copy(update={n: records.scrub(getattr(failure, n), self._places())[-most:] for n, most in kept.items()})
 
     def _places(self) -> dict[str, str]:
         places = {str(Path.home()): "~", str(layout.root()): "{suite}", str(self.folder): "{tmp}"}

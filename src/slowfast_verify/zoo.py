@@ -163,7 +163,10 @@ def example(folder: Path | None = None, *, show: bool = True, limits: Limits | N
     found = {}
     for key, name in names.items():
         try:
-            found[key] = str(fetch(find(name), folder, show=show, limits=limits).path)
+            fetched = fetch(find(name), folder, show=show, limits=limits)
+            if fetched.sniffed and fetched.sniffed.unsafe:
+                return {"reason": f"{name} was not opened: {fetched.sniffed.unsafe}"}
+            found[key] = str(fetched.path)
         except Problem as problem:
             return {"reason": f"{name}: {problem.what}"}
     return found

@@ -22,8 +22,10 @@ def record(outcome: Outcome = "passed") -> Record:
 
 
 @pytest.fixture
-def standing(tmp_path: Path) -> Provisioned:
+def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Provisioned:
     """An environment of two folders and a file each, as carried.py sees one."""
+    monkeypatch.setenv("SLOWFAST_VERIFY_HOME", str(tmp_path))
+    (tmp_path / "cells" / CELL).mkdir(parents=True)
     site, checkout = tmp_path / "env" / "lib" / "python3.8" / "site-packages", tmp_path / "src" / "slowfast" / "slowfast"
     for folder in (site / "torch", checkout):
         folder.mkdir(parents=True)
@@ -109,6 +111,6 @@ def test_a_red_or_unsure_record_is_made_again(standing: Provisioned, outcome: Ou
 def test_a_damaged_note_is_no_verdict(standing: Provisioned) -> None:
     """Half a file, or one of another version, means to climb."""
     carried.keep(standing, record())
-    path = Path(standing.env).parent / "verified.json"
+    path = Path(standing.env).parent / "cells" / CELL / "verified.json"
     path.write_text(path.read_text()[:-20])
     assert carried.carried_over(standing) is None

@@ -105,9 +105,9 @@ def test_your_checkpoint(tmp_path: Path) -> None:
     caffe2 = tmp_path / "model.pkl"
     caffe2.write_bytes(b"\x80\x02}q\x00U\x05blobsq\x01}q\x02s.")
     with pytest.raises(NotVerifiable, match="caffe2"):
-        CHECKPOINT.test_your_checkpoint_loads({"checkpoint": str(caffe2)}, answers())
+        CHECKPOINT.test_your_checkpoint_loads({"checkpoint": str(caffe2)}, answers(your_checkpoint=failed))
     with pytest.raises(AssertionError, match="3 of 662 tensors"):
-        CHECKPOINT.test_your_checkpoint_fits_your_config({}, answers(your_checkpoint_in_its_model={**FITS, "untouched": 3}))
+        CHECKPOINT.test_your_checkpoint_fits_your_config(answers(your_checkpoint_in_its_model={**FITS, "untouched": 3}))
 
 
 def test_build_model_that_wants_a_gpu(here: Target, tmp_path: Path) -> None:

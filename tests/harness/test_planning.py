@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,14 @@ def test_plain_run_offers_the_selection() -> None:
 def test_naming_or_filtering_chooses_among_all(arguments: list[str]) -> None:
     """Once somebody names a cell or filters, every cell that this machine can run is there to choose from."""
     assert planning.offered(arguments) == [cell for cell in default().cells.values() if runnable(cell)]
+
+
+def test_a_cell_outside_the_stacks_is_offered_by_its_name() -> None:
+    """A cell that is drawn up by rule is a session once somebody names it; one that cannot exist is none."""
+    cell = "linux-py3.11-torch2.5.1-cpu-uv-pytorchvideo@main"
+    extra = set(planning.offered(["nox", "-s", f"matrix({cell})"])) - set(default().cells.values())
+    assert [found.id for found in extra] == ([cell] if runnable(default().cell(cell)) else [])
+    assert planning.offered(["nox", "-s", "matrix(linux-py3.7-torch2.5.1-cpu-uv-pytorchvideo@main)"])
 
 
 def test_cell_of_another_system_is_skipped_with_its_reason() -> None:
@@ -48,8 +55,9 @@ def test_plan_without_a_runnable_cell_is_no_success() -> None:
     assert done.returncode == 4 and "no cell can run on this machine" in done.stderr
 
 
-def end_of_run(folder: Path, since: float) -> subprocess.CompletedProcess[str]:
-    code = f"from slowfast_verify.closing import close_run; close_run({since})"
+def end_of_run(folder: Path, *earlier: str) -> subprocess.CompletedProcess[str]:
+    """The end of a run that began when these records stood already."""
+    code = f"from slowfast_verify import closing; closing.close_run({{n: s for n, s in closing.standing().items() if n in {earlier}}})"
     env = {**os.environ, layout.REPORTS_VARIABLE: str(folder)}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60, check=False)
 
@@ -62,16 +70,16 @@ def put(folder: Path, cell: str, outcome: str) -> None:
 def test_run_in_which_nothing_was_verified_is_no_success(tmp_path: Path) -> None:
     """Records that are all `not verified` end the run with exit status 4."""
     put(tmp_path, "a", "not verified")
-    done = end_of_run(tmp_path, time.time() - 60)
+    done = end_of_run(tmp_path)
     assert done.returncode == 4 and "no cell could be verified" in done.stderr
 
 
 def test_end_of_a_run_shows_its_cells_and_writes_the_report(tmp_path: Path) -> None:
     """The table has the cells of this run, not those of an earlier one; COMPATIBILITY.md has all."""
     put(tmp_path, "earlier", "passed")
-    os.utime(tmp_path / "records" / "earlier.json", (1, 1))
     put(tmp_path, "fresh", "passed")
-    done = end_of_run(tmp_path, time.time() - 60)
+    os.utime(tmp_path / "records" / "fresh.json", (1, 1))  # the clock was set back meanwhile
+    done = end_of_run(tmp_path, "earlier")
     table = done.stdout.partition("records and COMPATIBILITY.md")[0]
     assert done.returncode == 0 and "fresh" in table and "earlier" not in table
     assert "earlier" in (tmp_path / "records" / "COMPATIBILITY.md").read_text(encoding="utf-8")
@@ -79,5 +87,5 @@ def test_end_of_a_run_shows_its_cells_and_writes_the_report(tmp_path: Path) -> N
 
 def test_run_without_a_cell_says_nothing(tmp_path: Path) -> None:
     """Where no cell was climbed (nox -l, nox -s lint) the end of the run is silent."""
-    done = end_of_run(tmp_path, time.time())
+    done = end_of_run(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from slowfast_verify import ladder, zoo
+from slowfast_verify import ladder, layout, zoo
 from slowfast_verify.download import Limits
 from slowfast_verify.observe import PROBES, probe_text
 from slowfast_verify.subject import subject
@@ -20,13 +20,16 @@ def put(**asked: Any) -> dict[str, Any]:
     return {question.id: question for questions in batches.values() for question in questions}
 
 
+MINE = str(layout.fixtures() / "weights" / "tiny_kinetics.pyth")
+
+
 def test_given() -> None:
     """A question about a file of the user's is put only with that file, one about two files only with both."""
     assert not {"your_checkpoint", "your_checkpoint_in_its_model", "published"} & set(put(config=None, checkpoint=None, zoo=False))
-    assert put(checkpoint="/c.pyth")["your_checkpoint"].args["weights"] == "/c.pyth"
-    assert "your_checkpoint_in_its_model" not in put(checkpoint="/c.pyth")
-    both = put(checkpoint="/c.pyth", config="/c.yaml")["your_checkpoint_in_its_model"].args
-    assert (both["config"], both["options"]) == ("/c.yaml", {"TEST.CHECKPOINT_FILE_PATH": "/c.pyth"})
+    assert put(checkpoint=MINE)["your_checkpoint"].args["weights"] == MINE
+    assert "your_checkpoint_in_its_model" not in put(checkpoint=MINE)
+    both = put(checkpoint=MINE, config="/c.yaml")["your_checkpoint_in_its_model"].args
+    assert (both["config"], both["options"]) == ("/c.yaml", {"TEST.CHECKPOINT_FILE_PATH": MINE})
 
 
 def test_zoo_files() -> None:

@@ -105,24 +105,33 @@ def test_build_model_needs_no_gpu(facts):
 def test_your_checkpoint_is_intact(asked):
     """The checkpoint that you gave is whole, and of a kind that SlowFast loads."""
     sniffed = sniff(asked["checkpoint"])
+    assert not sniffed.imports, f"{asked['checkpoint']} was not opened: {sniffed.unsafe}\n  next: ask whoever made it for weights alone"
     assert sniffed.loads, f"{asked['checkpoint']} is a {sniffed.kind}, {sniffed.verdict}: {sniffed.detail}\n  next: {sniffed.advice}"
 
 
 @pytest.mark.question("your_checkpoint")
 def test_your_checkpoint_loads(asked, facts):
     """torch.load of this environment reads the checkpoint that you gave."""
+    found = opened(facts("your_checkpoint"))
     if sniff(asked["checkpoint"]).checkpoint_type == "caffe2":
         raise NotVerifiable("a caffe2 checkpoint is no file for torch.load; give its config with --config to have SlowFast load it")
-    error = facts("your_checkpoint")["loaded"]["error"]
+    error = found["loaded"]["error"]
     assert error is None, f"torch.load refuses {asked['checkpoint']}: {error['type']}: {error['message']}"
 
 
 @pytest.mark.question("your_checkpoint_in_its_model")
-def test_your_checkpoint_fits_your_config(asked, facts):
+def test_your_checkpoint_fits_your_config(facts):
     """The checkpoint that you gave fills the model of the config that you gave, by SlowFast's own loader."""
-    found = facts("your_checkpoint_in_its_model")
+    found = opened(facts("your_checkpoint_in_its_model"))
     judge_keys(found)
     assert not found["untouched"], f"{found['untouched']} of {found['tensors']} tensors are as random as before the loading"
+
+
+def opened(found):
+    """The facts of a checkpoint that was opened; of one that may run something nothing is known."""
+    if "unopened" in found:
+        raise NotVerifiable(f"the checkpoint was not opened: {found['unopened']}")
+    return found
 
 
 def judge_keys(found):

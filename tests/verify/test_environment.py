@@ -211,7 +211,7 @@ def test_torch_and_torchvision_are_a_pair(inventory, mend):
         raise NotVerifiable("torch or torchvision is not installed, or has no installation record")
     verdict = torch_pairs.is_pair(torch[1], vision[1], distributions.installed(inventory)["torchvision"]["requires"])
     if verdict is None:
-        raise NotVerifiable(f"neither torchvision {vision[1]} nor matrices/torch-pairs.toml says which torch it belongs to")
+        raise NotVerifiable(f"neither torchvision {vision[1]} nor matrices/torch-releases.toml says which torch it belongs to")
     mate = torch_pairs.mate_of(torch[1])
     assert verdict, (
         f"torch {torch[1]} and torchvision {vision[1]} are not a pair: this torch goes with {mate}\nmend: {mend('--no-deps', mate)}"

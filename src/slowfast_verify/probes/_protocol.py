@@ -100,7 +100,7 @@ def answer(channel, questions, probes, mark=None):
         def step(text, number=number):
             channel.send("step", q=number, step=str(text)[:STEP_KEPT])
 
-        begun, failed = time.time(), None
+        begun, failed = time.monotonic(), None
         try:
             facts = load_probe(question["probe"], probes[question["probe"]])(step, **question.get("args", {}))
             if not isinstance(facts, dict):
@@ -121,11 +121,11 @@ def answer(channel, questions, probes, mark=None):
                 message=text_of(error),
                 chain=chain_of(error),
                 traceback=shown[-20000:],
-                seconds=time.time() - begun,
+                seconds=time.monotonic() - begun,
             )
             failed = error = None
         else:
-            channel.send("answer", q=number, facts=facts, seconds=time.time() - begun)
+            channel.send("answer", q=number, facts=facts, seconds=time.monotonic() - begun)
     channel.send("done")
 
 

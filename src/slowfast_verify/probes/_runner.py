@@ -18,16 +18,16 @@ import time
 
 def watch(request, host, state):
     """The time limit without fork: a thread; and faulthandler's own thread for code that never gives the lock back."""
-    spoken = time.time()
+    spoken = time.monotonic()
     while True:
         time.sleep(POLL_SECONDS)
-        if abs(time.time() - spoken) > 1:
-            spoken = time.time()
+        if time.monotonic() - spoken > 1:
+            spoken = time.monotonic()
             try:
                 host.send("alive")
             except (OSError, IOError):
                 os._exit(1)  # the host is gone
-        if time.time() > state["until"]:
+        if time.monotonic() > state["until"]:
             import faulthandler
 
             faulthandler.dump_traceback(sys.__stderr__, all_threads=True)
@@ -45,7 +45,7 @@ class Watched(object):
     def send(self, event, **fields):
         if event in ("start", "done"):
             allowed = self.limits[fields["q"]]["seconds"] if event == "start" else EXIT_SECONDS
-            self.state.update(q=fields.get("q"), until=time.time() + allowed, allowed=allowed)
+            self.state.update(q=fields.get("q"), until=time.monotonic() + allowed, allowed=allowed)
             self.faulthandler.dump_traceback_later(allowed + 2, exit=True, file=sys.__stderr__)
         self.host.send(event, **fields)
 
@@ -110,7 +110,7 @@ def main(request):
             os._exit(0)
         return  # the worker: leaves through the interpreter's own shutdown, which is under test too
     limits = dict((question["id"], question) for question in request["questions"])
-    state = {"q": None, "until": time.time() + 60, "allowed": 60, "folder": folder}
+    state = {"q": None, "until": time.monotonic() + 60, "allowed": 60, "folder": folder}
     faulthandler = prepare_interpreter()
     thread = threading.Thread(target=watch, args=(request, host, state))
     thread.daemon = True

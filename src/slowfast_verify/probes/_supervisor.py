@@ -137,8 +137,8 @@ def ask_workers(request, host, state, leave):
         if worker.pid == 0:
             return False
         state["worker"] = worker.pid
-        current, since, finished, verdict = None, time.time(), False, None
-        looked, pause = 0.0, POLL_SECONDS
+        current, since, finished, verdict = None, time.monotonic(), False, None
+        looked, pause = time.monotonic() - POLL_SECONDS, 0.0
         while True:
             select.select([worker.event_fd] * worker.open + [worker.noise_fd] * worker.noisy, [], [], POLL_SECONDS)
             worker.drain_noise()
@@ -146,25 +146,25 @@ def ask_workers(request, host, state, leave):
             for event in worker.events():
                 kind, number = event.pop("event"), event.get("q")
                 if kind == "start":
-                    current, since = number, time.time()
+                    current, since = number, time.monotonic()
                 elif kind in ("answer", "raised"):
                     event["noise"] = worker.take_noise(number)
                     questions = [question for question in questions if question["id"] != number]
-                    current, since = None, time.time()
+                    current, since = None, time.monotonic()
                 elif kind == "done":
-                    finished, since = True, time.time()
+                    finished, since = True, time.monotonic()
                 host.send(kind, **event)
             if gone.poll(0):
                 leave()
             if status is not None:
                 break
             allowed = limits[current]["seconds"] if current is not None else EXIT_SECONDS
-            if time.time() - since > allowed:
+            if time.monotonic() - since > allowed:
                 verdict = {"limit": "time", "value": allowed}
-            elif current is not None and abs(time.time() - looked) > pause:  # not for every event: it reads all of /proc
-                looked, limit = time.time(), limits[current]["memory_mb"] * 1048576
+            elif current is not None and time.monotonic() - looked > pause:  # not for every event: it reads all of /proc
+                looked, limit = time.monotonic(), limits[current]["memory_mb"] * 1048576
                 used = memory_in_use(worker.pid, limit)
-                pause = max(POLL_SECONDS, 4 * (time.time() - looked))  # looking takes a quarter of the time at the most
+                pause = max(POLL_SECONDS, 4 * (time.monotonic() - looked))  # looking takes a quarter of the time at the most
                 if used > limit:
                     verdict = {"limit": "memory", "value": used // 1048576}
             if verdict:

@@ -85,11 +85,11 @@ def versions(step, commands):
             )
         except (OSError, IOError) as error:
             found[name]["text"] = str(error)
-    until = time.time() + LIMIT
+    until = time.monotonic() + LIMIT
     for name in sorted(running):
         step("wait for " + name)
         try:
-            text = running[name].communicate(timeout=max(0.1, until - time.time()))[0]
+            text = running[name].communicate(timeout=max(0.1, until - time.monotonic()))[0]
             found[name].update(exit=running[name].returncode, text=text.decode("utf-8", "replace")[:KEPT])
         except subprocess.TimeoutExpired:
             running[name].kill()

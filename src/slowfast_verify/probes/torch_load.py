@@ -1,5 +1,6 @@
 """torch.load, with its own defaults, on a checkpoint and on damaged copies of it: what it holds, and what torch here says of the damage."""
 
+import inspect
 import os
 import zipfile
 
@@ -15,10 +16,20 @@ def inside_a_tensor(path):
     return member.header_offset + 30 + names + member.file_size // 2
 
 
-def loaded(torch, path):
-    """What came of torch.load(path, map_location="cpu"): error, keys, tensors."""
+def loaded(torch, path, careful=False):
+    """What came of torch.load(path, map_location="cpu"): error, keys, tensors.
+
+    careful: as weights only where this torch has that. What it refuses there is loaded with torch's own default: the host puts the question
+    only for files whose imports it has read and knows, and SlowFast's loader asks for no more.
+    """
+    content = None
+    if careful and "weights_only" in inspect.signature(torch.load).parameters:
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception:
+            pass
     try:
-        content = torch.load(path, map_location="cpu")
+        content = torch.load(path, map_location="cpu") if content is None else content
     except Exception as error:
         return {"error": {"type": type(error).__name__, "message": str(error)[:600]}, "keys": [], "tensors": 0}
     keys = sorted(map(str, content)) if isinstance(content, dict) else []
@@ -26,13 +37,13 @@ def loaded(torch, path):
     return {"error": None, "keys": keys, "tensors": len(state) if hasattr(state, "__len__") else 0}
 
 
-def probe(step, weights, damage=True):
+def probe(step, weights, damage=True, careful=False):
     """Returns loaded {error, keys, tensors}, and for each damaged copy {keep or flip (bytes, place), error, keys, tensors}."""
     step("import torch")
     import torch
 
     step("torch.load of %s" % os.path.basename(weights))
-    facts = {"torch": torch.__version__, "file": os.path.basename(weights), "loaded": loaded(torch, weights), "damaged": {}}
+    facts = {"torch": torch.__version__, "file": os.path.basename(weights), "loaded": loaded(torch, weights, careful), "damaged": {}}
     if not damage:
         return facts
     with open(weights, "rb") as file:

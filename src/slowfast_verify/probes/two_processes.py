@@ -95,7 +95,7 @@ def meet(torch, dist, rank, order):
 
     if rank == 1:
         time.sleep(0.05)  # a client that comes before the server listens tries again after a whole second
-    begun, facts = time.time(), {}
+    begun, facts = time.monotonic(), {}
     os.environ.update(dict(order["env"], RANK=str(rank)) if order["env"] else {})
     device = "cpu"
     if order["backend"] == "nccl":
@@ -106,7 +106,7 @@ def meet(torch, dist, rank, order):
         dist.init_process_group(
             order["backend"], init_method=order["init_method"], timeout=datetime.timedelta(seconds=order["timeout"]), **how
         )
-        facts["joined"] = time.time() - begun
+        facts["joined"] = time.monotonic() - begun
         if order["module"]:
             facts.update(helpers(torch, dist, rank, order["module"], order["functions"]))
         else:
@@ -115,7 +115,7 @@ def meet(torch, dist, rank, order):
         facts["error"] = "%s: %s" % (type(error).__name__, error)
     if dist.is_initialized():
         dist.destroy_process_group()
-    facts["seconds"] = time.time() - begun
+    facts["seconds"] = time.monotonic() - begun
     return facts
 
 
@@ -212,8 +212,8 @@ class Peer(object):
             self.line.shutdown(socket.SHUT_RDWR)
         except (OSError, IOError, AttributeError):
             pass
-        begun = time.time()
-        while self.process.poll() is None and time.time() - begun < 3:
+        begun = time.monotonic()
+        while self.process.poll() is None and time.monotonic() - begun < 3:
             time.sleep(0.01)
         if self.process.poll() is None:
             self.process.kill()
@@ -244,16 +244,16 @@ def patience(torch, dist, timeout):
     """
     import datetime
 
-    begun = time.time()
+    begun = time.monotonic()
     if os.name != "nt":
         return timeout, None
     try:
         store = dist.TCPStore("127.0.0.1", free_port(), 1, True, datetime.timedelta(seconds=1))
-        begun = time.time()
+        begun = time.monotonic()
         store.wait(["nobody sets this"], datetime.timedelta(seconds=1))
     except Exception:
         pass  # it is to end so
-    return timeout if time.time() - begun > 0.7 else timeout * 1000, time.time() - begun
+    return timeout if time.monotonic() - begun > 0.7 else timeout * 1000, time.monotonic() - begun
 
 
 def loopback():

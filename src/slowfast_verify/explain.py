@@ -1,4 +1,4 @@
-"""The whole story of one known failure, for people. Runs on the host; called by the `explain` command. Imports knowledge, instructions, pages."""
+"""The whole story of one known failure, for people. Called by the `explain` command. Imports knowledge, instructions, pages."""
 
 from __future__ import annotations
 

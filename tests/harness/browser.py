@@ -1,4 +1,4 @@
-"""A real headless Chromium for the dashboard's tests and its benchmark, through Playwright for Python. Never a browser that Playwright downloads."""
+"""A real headless Chromium for the dashboard's tests and its benchmark, through Playwright for Python: the system's, never a download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made records for the dashboard's tests and its benchmark: every standing, several runs of a cell, texts that mean harm, and many of them."""
+"""Made records for the dashboard's tests and its benchmark: every standing, several runs of a cell, harmful texts, many of them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,16 @@ def record(cell: str, checks: list[CheckResult], run: str = "2026-11-20T10:00:00
     steps = {"torch": 10.5, "dependencies": 4.0}
     made = Installation(installer="uv", workarounds=[], seconds=14.5, step_seconds=steps, created=run[:20])
     return Record.model_validate(
-        {"schema": 2, "cell": cell, "run": run, "suite": "abc1234", "target": target, "installation": made, "checks": checks, "seconds": 9.0}
+        {
+            "schema": 2,
+            "cell": cell,
+            "run": run,
+            "suite": "abc1234",
+            "target": target,
+            "installation": made,
+            "checks": checks,
+            "seconds": 9.0,
+        }
         | more
     )
 
@@ -52,13 +61,19 @@ def record(cell: str, checks: list[CheckResult], run: str = "2026-11-20T10:00:00
 def climbed(to: str = "train", **outcomes: str) -> list[CheckResult]:
     """Two checks of each rung, passed up to a rung; outcomes: of the second check of a rung."""
     upto = RUNGS[: RUNGS.index(to) + 1]
-    return [check(rung, name, "passed" if name == "first" else outcomes.get(rung, "passed")) for rung in upto for name in ("first", "second")]
+    return [
+        check(rung, name, "passed" if name == "first" else outcomes.get(rung, "passed")) for rung in upto for name in ("first", "second")
+    ]
 
 
 def whole_rung(rung: str, outcome: str, known: str = "", message: str = "") -> list[CheckResult]:
     """A climb that ends at a rung of which no check passed."""
     below = [row for row in climbed() if RUNGS.index(row.rung) < RUNGS.index(rung)]
-    return [*below, check(rung, "first", outcome, known=known, message=message), check(rung, "second", outcome, known=known, message=message)]
+    return [
+        *below,
+        check(rung, "first", outcome, known=known, message=message),
+        check(rung, "second", outcome, known=known, message=message),
+    ]
 
 
 CHECKS = [(RUNGS[number % len(RUNGS)], f"question_{number}[{number % 7}]") for number in range(60)]
@@ -79,5 +94,7 @@ def many_records(count: int) -> Iterator[Record]:
             elif number % 50 == 7 and place == 12:
                 outcome = "infrastructure"
             message = f"No module named 'm{number % 13}' at line {number}" if outcome == "failed" else ""
-            checks.append(check(rung, name, outcome, known=known, message=message, seconds=round(0.01 * ((number * 7 + place * 13) % 997), 3)))
+            checks.append(
+                check(rung, name, outcome, known=known, message=message, seconds=round(0.01 * ((number * 7 + place * 13) % 997), 3))
+            )
         yield record(cell.id, checks, f"2026-11-{10 + number % 12:02}T10:{number % 60:02}:{number // 60 % 60:02}Z-{number:04x}")

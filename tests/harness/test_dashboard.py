@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
+import sys
 import tomllib
 import zlib
 from html.parser import HTMLParser
@@ -103,8 +105,10 @@ def share(front: dict) -> tuple[int, int]:
     return sum(n < len(TOP) for n in front["state"]), sum(n < len(JUDGED) for n in front["state"])
 
 
-@given(st.lists(st.sampled_from([climbed(), climbed(demo="failed"), whole_rung("decode", "failed as expected", "missing-pyav")]), min_size=1, max_size=5),
-       st.integers(0, 4), st.sampled_from(["infrastructure", "not verified"]))  # fmt: skip
+CLIMBS = [climbed(), climbed(demo="failed"), whole_rung("decode", "failed as expected", "missing-pyav")]
+
+
+@given(st.lists(st.sampled_from(CLIMBS), min_size=1, max_size=5), st.integers(0, 4), st.sampled_from(["infrastructure", "not verified"]))
 @settings(max_examples=25, deadline=None)
 def test_an_outage_lowers_no_percentage(tmp_path_factory: pytest.TempPathFactory, climbs: list, which: int, outcome: str) -> None:
     """A newer run that an outage cut short, or that could verify nothing, leaves the verdict and the share as they were, and is told."""
@@ -245,7 +249,18 @@ def test_scripts_write_texts_only() -> None:
     """No script turns a text into markup or code: the ways to do so are not used at all."""
     scripts = "".join(path.read_text(encoding="utf-8") for path in (page.HERE / "scripts").glob("*.js"))
     assert sorted(path.stem for path in (page.HERE / "scripts").glob("*.js")) == sorted(page.SCRIPTS)
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setTimeout\(\s*[\"']|srcdoc", scripts)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setTimeout\(\s*[\"']|srcdoc", scripts
+    )
+
+
+def test_it_knows_nothing_that_acts() -> None:
+    """Making the dashboard imports nothing that observes, installs or starts anything."""
+    code = "import sys, slowfast_verify.dashboard, slowfast_verify.commands.dashboard as c; c.recipes([]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.removeprefix("slowfast_verify.") for name in done.stdout.split()}
+    assert "dashboard.page" in loaded
+    assert not loaded & {"observe", "target", "provision", "installer", "plugin", "verdict", "climb"}
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def render(
     with Collection.of(sources) as found:
         path = write(
             Sources(
-                held=found, cells=default().cells.values(), resolution=resolutions(), recipe=recipes(sources),
+                held=found, cells=default().everything.values(), resolution=resolutions(), recipe=recipes(sources),
                 evidence=links(sources, folder), refused=lambda: len(found.refused),
             ),
             folder,
@@ -57,7 +57,7 @@ def recipes(sources: list[Path]) -> Callable[[str], Recipe | None]:
     from ..matrix import default
     from ..recipe import recipe_for
 
-    cells = default().cells
+    cells = default().everything
     folder = next((path for path in sources if path.is_dir()), None)
 
     def recipe(name: str) -> Recipe | None:

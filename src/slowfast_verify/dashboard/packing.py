@@ -1,7 +1,7 @@
 """Rows as columns, and what their pages show as compressed blocks: small enough for one file. Runs on the host; imports the models only.
 
-What the front page needs (axes, standings, dates) is plain JSON, each column with its list of distinct values. What one cell's page needs is
-packed with the details of its neighbours into blocks that the browser unpacks when somebody opens the page.
+What the front page needs (axes, standings, dates) is plain JSON, each column with its list of distinct values. What one cell's page
+needs is packed with the details of its neighbours into blocks that the browser unpacks when somebody opens the page.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def columns(rows: Sequence[Entry], failures: Sequence[str]) -> dict[str, Any]:
     labels.number("")
     fails.number(())
     of: dict[str, list[int]] = {axis: [] for axis in AXES}
-    kept: dict[str, list[Any]] = {key: [] for key in ("state", "reached", "stop", "cause", "when", "label", "ladder", "fails", "known", "open")}
+    kept: dict[str, list[Any]] = {
+        key: [] for key in ("state", "reached", "stop", "cause", "when", "label", "ladder", "fails", "known", "open")
+    }
     names, histories = {}, {}
     for index, row in enumerate(rows):
         for axis in AXES:
@@ -153,7 +155,9 @@ def commands_of(record: Record) -> list[str]:
 
 def squeezed(value: Any) -> str:
     """A value as the text that DecompressionStream("deflate") and JSON.parse turn back into it."""
-    return base64.b64encode(zlib.compress(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 9)).decode()
+    return base64.b64encode(
+        zlib.compress(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 9)
+    ).decode()
 
 
 def seconds_of(run: str) -> int:
@@ -190,4 +194,3 @@ def _past(run: str, past: Standing, number: dict[str, int]) -> list[Any]:
 
 def _rung(name: str) -> int:
     return RUNGS.index(name) if name in RUNGS else -1
-

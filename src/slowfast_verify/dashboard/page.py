@@ -33,7 +33,11 @@ from .packing import BLOCK, Tables, columns, details, squeezed
 from .standing import JUDGED, LETTERS, RAN, STATES, TOP, of_resolution
 
 HERE = Path(__file__).parent
-SCRIPTS = ("words", "data", "dom", "address", "glyphs", "choose", "front", "listing", "cell", "machine", "failure", "changes", "main")
+SCRIPTS = (
+    "words", "data", "dom", "address", "glyphs", "choose", "front", "grid", "listing", "cell",
+    "evidence", "machine", "failure", "changes", "main",
+)  # fmt: skip
+STYLES = ("tokens", "frame", "tiles", "filters", "cells", "cell", "pages", "narrow", "print")
 NAME = "index.html"
 
 
@@ -110,7 +114,7 @@ def _extra(row: Entry, sources: Sources, tables: Tables) -> dict[str, Any]:
 
 def _document(front: dict[str, Any], blocks: dict[str, str]) -> str:
     """The HTML. The policy names our script and style by digest, so that nothing else runs whatever the data say."""
-    style = (HERE / "style.css").read_text(encoding="utf-8")
+    style = "".join((HERE / "styles" / f"{name}.css").read_text(encoding="utf-8") for name in STYLES)
     parts = "\n".join((HERE / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\n{parts}\n}})();\n'
     environment = jinja2.Environment(

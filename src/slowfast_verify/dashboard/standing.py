@@ -1,4 +1,4 @@
-"""Where a cell stands: one word for a run as a whole, and one letter for each of its rungs. Runs on the host; imports record and collection.
+"""Where a cell stands: one word for a run as a whole, one letter for each rung. Runs on the host; imports record and collection.
 
 The words keep apart what must not be mixed: a rung that could not be looked at is never passed, an outage is neither green nor red, and
 what was only resolved or predicted never ran.
@@ -14,7 +14,7 @@ from .. import record as records
 from ..collection import Past
 from ..record import RUNGS, Record
 
-#: What is said of a cell as a whole, the strongest first. `reached`: up to its last rung, with known failures or checks that were not verified.
+#: What is said of a cell as a whole, the strongest first. `reached`: up to its last rung, with known failures or open checks.
 STATES: tuple[str, ...] = (
     "passed", "reached", "known", "failed", "unexpected", "infrastructure", "unverified", "resolves", "predicted", "conflicts", "nowheel",
     "unresolved", "never",
@@ -104,4 +104,3 @@ def of_resolution(verdict: str, predicted: Iterable[tuple[str, str]]) -> Standin
 
 
 NEVER = Standing("never", "", "", "-" * len(RUNGS), "", (), 0, 0)
-

@@ -6,7 +6,11 @@ function parse(hash) {
   for (const part of hash.replace(/^#/, "").split("&")) {
     const [, key, value] = /^([\w-]+)=?(.*)$/s.exec(part) || [];
     if (!key) continue;
-    try { found[key] = decodeURIComponent(value); } catch { found[key] = value; }
+    try {
+      found[key] = decodeURIComponent(value);
+    } catch {
+      found[key] = value;
+    }
   }
   return found;
 }
@@ -16,8 +20,10 @@ function encoded(value) {
 }
 
 function address(parts) {
-  const text = Object.entries(parts).filter(([, value]) => value !== "" && value !== null && value !== undefined)
-    .map(([key, value]) => (value === true ? key : `${key}=${encoded(value)}`)).join("&");
+  const text = Object.entries(parts)
+    .filter(([, value]) => value !== "" && value !== null && value !== undefined)
+    .map(([key, value]) => (value === true ? key : `${key}=${encoded(value)}`))
+    .join("&");
   return `#${text}`;
 }
 

@@ -1,29 +1,68 @@
 // One cell: how far it got, why no further, the evidence, what shows it again, what to type, and what it was before.
 function cellPage(where) {
-  const name = where.cell, row = rowOf(name);
+  const name = where.cell,
+    row = rowOf(name);
   if (row < 0) return missing(t("no_such_cell"), name);
   const words = cellWords(row);
-  const page = el("article.page.cell-page", {}, el("p.crumbs", {}, link("#", t("nav_front")), " › ", t("cell")),
-    el("h1", { tabindex: "-1" }, at("os", row) ? subjectWord(at("subject", row), at("revision", row)) : quoted(name)), el("p.cell-words", {}, words.join(" · ")),
-    verdictBox(row), el("div", { id: "detail", "aria-busy": "true" }, el("p.muted", {}, t("unpacking"))));
-  detailOf(row).then(({ detail, shared }) => { const box = page.querySelector("#detail"); box.removeAttribute("aria-busy"); fill(box, cellBody(row, where, detail, shared)); })
+  const page = el(
+    "article.page.cell-page",
+    {},
+    el("p.crumbs", {}, link("#", t("nav_front")), " › ", t("cell")),
+    el("h1", { tabindex: "-1" }, at("os", row) ? subjectWord(at("subject", row), at("revision", row)) : quoted(name)),
+    el("p.cell-words", {}, words.join(" · ")),
+    verdictBox(row),
+    el("div", { id: "detail", "aria-busy": "true" }, el("p.muted", {}, t("unpacking"))),
+  );
+  detailOf(row)
+    .then(({ detail, shared }) => {
+      const box = page.querySelector("#detail");
+      box.removeAttribute("aria-busy");
+      fill(box, cellBody(row, where, detail, shared));
+    })
     .catch(() => fill(page.querySelector("#detail"), el("p.warning", {}, t("cannot_unpack"))));
   return page;
 }
 
 function verdictBox(row) {
   const label = D.labels[D.label[row]];
-  return el(`div.verdict.s-${state(row)}`, {}, glyph(state(row), "big"), el("div", {}, el("p.verdict-word", {}, standingWord(row)), el("p", {}, verdictSentence(row)),
-    label ? el("p.label", {}, t("ran_under"), " ", quoted(label), at("runner", row) === "wine" ? t("not_windows") : null) : null,
-    D.when[row] ? el("p.muted", {}, ran(row) ? t("verified_on", { day: day(D.when[row]) }) : t("resolved_on", { day: day(D.when[row]) }), " · ", ageOf(row)) : null,
-    outageNote(row)));
+  return el(
+    `div.verdict.s-${state(row)}`,
+    {},
+    glyph(state(row), "big"),
+    el(
+      "div",
+      {},
+      el("p.verdict-word", {}, standingWord(row)),
+      el("p", {}, verdictSentence(row)),
+      label ? el("p.label", {}, t("ran_under"), " ", quoted(label), at("runner", row) === "wine" ? t("not_windows") : null) : null,
+      D.when[row]
+        ? el(
+            "p.muted",
+            {},
+            ran(row) ? t("verified_on", { day: day(D.when[row]) }) : t("resolved_on", { day: day(D.when[row]) }),
+            " · ",
+            ageOf(row),
+          )
+        : null,
+      outageNote(row),
+    ),
+  );
 }
 
 function outageNote(row) {
   const past = D.histories[row];
   const last = past && past[past.length - 1];
   if (!last || secondsOfRun(last[0]) <= D.when[row]) return null;
-  return el("p.outage", {}, glyph(STATES[last[1]]), t("last_attempt", { day: last[0].slice(0, 10), state: t(`state_${STATES[last[1]]}`), stop: last[3] >= 0 ? rungWord(RUNGS[last[3]]) : "" }));
+  return el(
+    "p.outage",
+    {},
+    glyph(STATES[last[1]]),
+    t("last_attempt", {
+      day: last[0].slice(0, 10),
+      state: t(`state_${STATES[last[1]]}`),
+      stop: last[3] >= 0 ? rungWord(RUNGS[last[3]]) : "",
+    }),
+  );
 }
 
 const secondsOfRun = (run) => Date.parse(run.slice(0, 20)) / 1000 || 0;
@@ -34,7 +73,9 @@ function cellBody(row, where, detail, shared) {
     run ? ladderOf(row, run, shared) : null,
     run ? firstCause(row, run, shared) : null,
     detail.recipe ? recipeSection(detail.recipe, shared, where, (form) => address({ ...where, form })) : null,
-    run?.again ? el("section", {}, el("h2", {}, t("again")), el("p.muted", {}, t("again_sub")), script(run.again.join("\n"), t("again"))) : null,
+    run?.again
+      ? el("section", {}, el("h2", {}, t("again")), el("p.muted", {}, t("again_sub")), script(run.again.join("\n"), t("again")))
+      : null,
     run ? timings(row, run, shared) : null,
     run ? checksSection(run, shared, where) : null,
     run ? factsSection(row, run, shared, detail) : null,
@@ -46,7 +87,11 @@ function cellBody(row, where, detail, shared) {
 function checksOf(run, shared) {
   const times = run.times.split(",");
   return shared.sets[run.checks].map((check, number) => ({
-    id: shared.checks[check][0], rung: shared.checks[check][1], letter: run.outcomes[number], seconds: Number(times[number]) || 0, told: toldOf(run, number, shared),
+    id: shared.checks[check][0],
+    rung: shared.checks[check][1],
+    letter: run.outcomes[number],
+    seconds: Number(times[number]) || 0,
+    told: toldOf(run, number, shared),
   }));
 }
 
@@ -61,12 +106,34 @@ function ladderOf(row, run, shared) {
   const letters = D.ladders[D.ladder[row]];
   const by = Object.fromEntries(RUNGS.map((rung) => [rung, {}]));
   for (const check of checksOf(run, shared)) by[check.rung][check.letter] = (by[check.rung][check.letter] || 0) + 1;
-  return el("section", {}, el("h2", {}, t("ladder")), el("ol.ladder", {}, RUNGS.map((rung, number) => {
-    const figures = Object.entries(by[rung]), total = figures.reduce((sum, [, count]) => sum + count, 0), passed = by[rung].p || 0;
-    const others = figures.filter(([letter]) => letter !== "p").map(([letter, count]) => `${count} ${rungOutcome(letter)}`);
-    return el(`li.rung.r-${SHAPES[letters[number]]}`, {}, glyph(SHAPES[letters[number]]), el("b", {}, rungWord(rung)),
-      el("span.rung-word", {}, total ? [t("passed_of", { n: passed, all: total }), others.length ? el("span.others", {}, others.join(", ")) : null] : t("rung_never_run")));
-  })));
+  return el(
+    "section",
+    {},
+    el("h2", {}, t("ladder")),
+    el(
+      "ol.ladder",
+      {},
+      RUNGS.map((rung, number) => {
+        const figures = Object.entries(by[rung]),
+          total = figures.reduce((sum, [, count]) => sum + count, 0),
+          passed = by[rung].p || 0;
+        const others = figures.filter(([letter]) => letter !== "p").map(([letter, count]) => `${count} ${rungOutcome(letter)}`);
+        return el(
+          `li.rung.r-${SHAPES[letters[number]]}`,
+          {},
+          glyph(SHAPES[letters[number]]),
+          el("b", {}, rungWord(rung)),
+          el(
+            "span.rung-word",
+            {},
+            total
+              ? [t("passed_of", { n: passed, all: total }), others.length ? el("span.others", {}, others.join(", ")) : null]
+              : t("rung_never_run"),
+          ),
+        );
+      }),
+    ),
+  );
 }
 
 function firstCause(row, run, shared) {
@@ -76,11 +143,26 @@ function firstCause(row, run, shared) {
   if (!first) return null;
   const { known, reason, how, type, message, step, signal, stderr } = first.told || {};
   const expected = first.letter === "k";
-  return el("section.first-cause", {}, el("h2", {}, expected && D.state[row] < TOP ? t("first_known") : t("first_cause")),
+  return el(
+    "section.first-cause",
+    {},
+    el("h2", {}, expected && D.state[row] < TOP ? t("first_known") : t("first_cause")),
     el("p", {}, glyph(SHAPES[first.letter]), code(first.id), " ", el("span.muted", {}, rungOutcome(first.letter))),
     known ? el("p", {}, FAILURE.has(known) ? link(toFailure(known), D.failures[FAILURE.get(known)][1]) : code(known)) : null,
-    message || reason ? pre([type && how === "raised" ? `${type}: ${message}` : message || reason, signal ? `signal ${signal}` : "", step ? `(${t("while_doing")}: ${step})` : ""].filter(Boolean).join("\n"), t("evidence")) : null,
-    stderr ? el("details", {}, el("summary", {}, t("said_last")), pre(stderr, t("said_last"))) : null);
+    message || reason
+      ? pre(
+          [
+            type && how === "raised" ? `${type}: ${message}` : message || reason,
+            signal ? `signal ${signal}` : "",
+            step ? `(${t("while_doing")}: ${step})` : "",
+          ]
+            .filter(Boolean)
+            .join("\n"),
+          t("evidence"),
+        )
+      : null,
+    stderr ? el("details", {}, el("summary", {}, t("said_last")), pre(stderr, t("said_last"))) : null,
+  );
 }
 
 function recipeSection(recipe, shared, where, toForm) {
@@ -90,66 +172,37 @@ function recipeSection(recipe, shared, where, toForm) {
   const form = forms.includes(where.form) ? where.form : forms[0];
   const [own, lines] = blocks[form];
   const text = `${lines.map((line) => shared.lines[line]).join("\n")}\n`;
-  return el("section.recipe", {}, el("h2", {}, t("what_to_type")),
-    el(`p.proof.proof-${own.replaceAll(" ", "_")}`, {}, el("b", {}, t(`proof_${own.replaceAll(" ", "_")}`)), " ", t(`proof_says_${own.replaceAll(" ", "_")}`), evidence ? [" ", link(address({ cell: evidence }), t("evidence"))] : null),
-    differences.length ? el("ul.differences", {}, differences.map((text) => el("li", {}, quoted(text)))) : null,
+  return el(
+    "section.recipe",
+    {},
+    el("h2", {}, t("what_to_type")),
+    el(
+      `p.proof.proof-${own.replaceAll(" ", "_")}`,
+      {},
+      el("b", {}, t(`proof_${own.replaceAll(" ", "_")}`)),
+      " ",
+      t(`proof_says_${own.replaceAll(" ", "_")}`),
+      evidence ? [" ", link(address({ cell: evidence }), t("evidence"))] : null,
+    ),
+    differences.length
+      ? el(
+          "ul.differences",
+          {},
+          differences.map((text) => el("li", {}, quoted(text))),
+        )
+      : null,
     needs.length ? el("p.needs", {}, t("needs"), " ", needs.join(", ")) : null,
-    segmented("form", t("shell"), forms.map((name) => [name, either(`form_${name}`, name)]), form, toForm),
+    segmented(
+      "form",
+      t("shell"),
+      forms.map((name) => [name, either(`form_${name}`, name)]),
+      form,
+      toForm,
+    ),
     script(text, either(`form_${form}`, form)),
-    notes.map((note) => el("p.note", {}, quoted(note))), proof !== own && forms.length > 1 ? el("p.muted", {}, t("proof_whole"), " ", t(`proof_${proof.replaceAll(" ", "_")}`)) : null);
-}
-
-function timings(row, run, shared) {
-  const parts = run.installed ? Object.entries(run.installed[2]) : [];
-  const slowest = new Map();
-  for (const check of checksOf(run, shared)) if (check.rung !== "install" && check.seconds >= 0.01) slowest.set(`${check.rung}|${check.seconds}`, check);
-  const top = [...slowest.values()].sort((a, b) => b.seconds - a.seconds).slice(0, 8);
-  const bars = (rows, word) => { const most = Math.max(...rows.map(([, seconds]) => seconds), 0.01);
-    return el("table.times", {}, el("caption", {}, word), el("tbody", {}, rows.map(([name, seconds]) => { const fillBar = el("span.time-bar"); fillBar.style.width = `${Math.max(1, (100 * seconds) / most)}%`;
-      return el("tr", {}, el("th", { scope: "row" }, code(name)), el("td.number", {}, duration(seconds)), el("td.time-cell", { "aria-hidden": "true" }, fillBar)); }))); };
-  return el("section", {}, el("h2", {}, t("timings")), el("div.columns", {},
-    parts.length ? bars(parts, `${t("installing")}: ${duration(run.installed[1])}`) : null,
-    top.length ? bars(top.map((check) => [check.id, check.seconds]), `${t("verifying")}: ${duration(run.seconds)}`) : null));
-}
-
-function checksSection(run, shared, where) {
-  const all = checksOf(run, shared), told = all.filter((check) => check.letter !== "p");
-  const shown = where.checks === "all" ? all : told;
-  return el("section", {}, el("div.section-head", {}, el("h2", {}, t("checks")),
-    segmented("checks", t("show"), [["", t("not_passed", { n: told.length })], ["all", t("all_checks", { n: all.length })]], where.checks || "", (value) => address({ ...where, checks: value }))),
-  shown.length ? el("ul.checks", {}, shown.map(checkItem)) : el("p.muted", {}, t("all_passed")));
-}
-
-function checkItem({ id, letter, seconds, told }) {
-  const line = [glyph(SHAPES[letter]), code(id), el("span.muted", {}, ` ${rungOutcome(letter)} · ${duration(seconds)}`)];
-  if (!told) return el("li", {}, line);
-  const { known, reason, how, type, message, step, signal, stderr } = told;
-  return el("li", {}, line, known ? el("p", {}, FAILURE.has(known) ? link(toFailure(known), D.failures[FAILURE.get(known)][1]) : code(known)) : null, reason ? el("p.reason", {}, quoted(reason)) : null,
-    message ? el("details", {}, el("summary", {}, type ? `${type}` : how), pre([message, signal, step, stderr].filter(Boolean).join("\n"), t("evidence"))) : null);
-}
-
-function factsSection(row, run, shared, detail) {
-  const target = JSON.parse(shared.texts[run.target]);
-  const facts = Object.entries(target).concat(run.installed ? [["installer", run.installed[0]], ["workarounds", run.installed[3].join(", ")]] : [], [["run", run.run], ["suite", run.suite]]).filter(([, value]) => value && value !== "-");
-  return el("section", {}, el("h2", {}, t("evidence")), el("dl.facts", {}, facts.map(([key, value]) => el("div", {}, el("dt", {}, quoted(key)), el("dd", {}, code(value))))),
-    detail.links ? el("p", {}, detail.links.map((path) => [link(path, code(path.split("/").pop().replaceAll("%40", "@"))), " "])) : null);
-}
-
-function resolvedSection(resolved, shared) {
-  const versions = shared.texts[resolved.versions];
-  return el("section", {}, el("h2", {}, t("resolution")), el("p", {}, glyph({ resolves: "resolves", conflicts: "conflicts", "no wheel": "nowheel" }[resolved.verdict] || "unresolved"), " ", quoted(resolved.reason || t("state_resolves")), " ", el("span.muted", {}, t("resolution_sub"))),
-    resolved.predicted?.length ? el("ul.differences", {}, resolved.predicted.map((row) => el("li", {}, t("will_break", { rung: rungWord(row.rung) }), " ", FAILURE.has(row.id) ? link(toFailure(row.id), D.failures[FAILURE.get(row.id)][1]) : code(row.id), " ", el("span.muted", {}, quoted(row.why))))) : null,
-    resolved.needs ? el("p", {}, t("needs"), " ", quoted(resolved.needs)) : null,
-    resolved.sources_only?.length ? el("p", {}, t("sources_only"), " ", quoted(resolved.sources_only.join(", "))) : null,
-    versions ? el("details", {}, el("summary", {}, t("versions")), pre(versions.replaceAll(" ", "\n"), t("versions"))) : null);
-}
-
-function historySection(row) {
-  const past = D.histories[row];
-  if (!past) return el("section", {}, el("h2", {}, t("history")), el("p.muted", {}, ran(row) ? t("one_run") : t("no_run")));
-  return el("section", {}, el("h2", {}, t("history")), el("ol.history", { reversed: true }, [...past].reverse().map(([run, now, reached, stop, cause]) => el("li", {}, glyph(STATES[now]),
-    el("time", { datetime: run.slice(0, 10) }, run.slice(0, 16).replace("T", " ")), " ", el("b", {}, t(`state_${STATES[now]}`)), " ", reached >= 0 ? rungWord(RUNGS[reached]) : "", stop >= 0 ? ` · ${t("stops_at")} ${rungWord(RUNGS[stop])}` : "",
-    cause >= 0 ? [" · ", link(toFailure(D.failures[cause][0]), D.failures[cause][0])] : null))));
+    notes.map((note) => el("p.note", {}, quoted(note))),
+    proof !== own && forms.length > 1 ? el("p.muted", {}, t("proof_whole"), " ", t(`proof_${proof.replaceAll(" ", "_")}`)) : null,
+  );
 }
 
 function missing(what, name) {

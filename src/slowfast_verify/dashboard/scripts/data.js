@@ -6,7 +6,11 @@ for (const [axis, [values, of]] of Object.entries(D.axes)) {
   VALUES[axis] = values;
   OF[axis] = Uint16Array.from(of);
 }
-const RAN = D.ran, JUDGED = D.judged, TOP = D.top, RUNGS = D.rungs, STATES = D.states;
+const RAN = D.ran,
+  JUDGED = D.judged,
+  TOP = D.top,
+  RUNGS = D.rungs,
+  STATES = D.states;
 const at = (axis, row) => VALUES[axis][OF[axis][row]];
 const state = (row) => STATES[D.state[row]];
 const ran = (row) => D.state[row] < RAN;
@@ -22,11 +26,17 @@ function family(accelerator) {
 
 // A machine is a system, a processor and a maker of graphics processors; a platform is a machine and how the cell ran on it.
 function list(keyOf) {
-  const keys = [], number = new Map(), of = new Uint16Array(N);
+  const keys = [],
+    number = new Map(),
+    of = new Uint16Array(N);
   for (let row = 0; row < N; row += 1) {
     const key = keyOf(row);
     let found = number.get(key);
-    if (found === undefined) { found = keys.length; number.set(key, found); keys.push(key); }
+    if (found === undefined) {
+      found = keys.length;
+      number.set(key, found);
+      keys.push(key);
+    }
     of[row] = found;
   }
   return { keys, of };
@@ -35,17 +45,28 @@ const MACHINES = list((row) => (at("os", row) ? `${at("os", row)}/${at("arch", r
 const PLATFORMS = list((row) => `${MACHINES.keys[MACHINES.of[row]]}/${at("runner", row)}`);
 const SUBJECTS = list((row) => (at("subject", row) ? `${at("subject", row)}@${at("revision", row)}` : ""));
 
-const SYSTEMS = ["linux", "windows", "macos"], MAKERS = ["cpu", "nvidia", "apple", "amd", "intel"], RUNNERS = ["native", "wine", "qemu", "docker"];
+const SYSTEMS = ["linux", "windows", "macos"],
+  MAKERS = ["cpu", "nvidia", "apple", "amd", "intel"],
+  RUNNERS = ["native", "wine", "qemu", "docker"];
 const place = (order, value) => (order.includes(value) ? order.indexOf(value) : order.length);
 
 function byPlatform(a, b) {
   const [x, y] = [a.split("/"), b.split("/")];
-  return place(SYSTEMS, x[0]) - place(SYSTEMS, y[0]) || (x[1] || "").localeCompare(y[1] || "") * (x[1] === "x86_64" || y[1] === "x86_64" ? -1 : 1)
-    || place(MAKERS, x[2]) - place(MAKERS, y[2]) || place(RUNNERS, x[3]) - place(RUNNERS, y[3]) || a.localeCompare(b);
+  return (
+    place(SYSTEMS, x[0]) - place(SYSTEMS, y[0]) ||
+    (x[1] || "").localeCompare(y[1] || "") * (x[1] === "x86_64" || y[1] === "x86_64" ? -1 : 1) ||
+    place(MAKERS, x[2]) - place(MAKERS, y[2]) ||
+    place(RUNNERS, x[3]) - place(RUNNERS, y[3]) ||
+    a.localeCompare(b)
+  );
 }
 
 function byVersion(a, b) {
-  const [x, y] = [a, b].map((text) => String(text).split(/[^0-9]+/).map(Number));
+  const [x, y] = [a, b].map((text) =>
+    String(text)
+      .split(/[^0-9]+/)
+      .map(Number),
+  );
   for (let part = 0; part < Math.max(x.length, y.length); part += 1) {
     const difference = (x[part] || 0) - (y[part] || 0);
     if (difference) return difference;
@@ -102,7 +123,13 @@ const subjectWord = (subject, revision) => `${either(`subject_${subject}`, subje
 
 function cellWords(row) {
   if (!at("os", row)) return [nameOf(row)];
-  return [whereWord(row), `Python ${at("python", row)}`, `torch ${at("torch", row)}`, acceleratorWord(at("accelerator", row)), at("installer", row)];
+  return [
+    whereWord(row),
+    `Python ${at("python", row)}`,
+    `torch ${at("torch", row)}`,
+    acceleratorWord(at("accelerator", row)),
+    at("installer", row),
+  ];
 }
 
 function acceleratorWord(value) {

@@ -33,7 +33,12 @@ function copyButton(textOf, label) {
   button.addEventListener("click", async () => {
     const text = textOf();
     let done = false;
-    try { await navigator.clipboard.writeText(text); done = true; } catch { done = copyByHand(text); }
+    try {
+      await navigator.clipboard.writeText(text);
+      done = true;
+    } catch {
+      done = copyByHand(text);
+    }
     fill(button, el("span", {}, done ? t("copied") : t("copy_failed")));
     say(done ? t("copied") : t("copy_failed"));
     setTimeout(() => fill(button, el("span", {}, label || t("copy"))), 2000);
@@ -41,12 +46,17 @@ function copyButton(textOf, label) {
   return button;
 }
 
-function copyByHand(text) { // from a file some browsers give no clipboard
+function copyByHand(text) {
+  // from a file some browsers give no clipboard
   const area = el("textarea.away", { value: text, "aria-hidden": "true" });
   document.body.append(area);
   area.select();
   let done = false;
-  try { done = document.execCommand("copy"); } catch { done = false; }
+  try {
+    done = document.execCommand("copy");
+  } catch {
+    done = false;
+  }
   area.remove();
   return done;
 }
@@ -54,15 +64,42 @@ function copyByHand(text) { // from a file some browsers give no clipboard
 function say(text) {
   const live = document.getElementById("live");
   live.textContent = "";
-  requestAnimationFrame(() => { live.textContent = text; });
+  requestAnimationFrame(() => {
+    live.textContent = text;
+  });
 }
 
 function script(text, label) {
-  return el("div.script", {}, el("div.script-head", {}, el("span", {}, label), copyButton(() => text)), pre(text, label));
+  return el(
+    "div.script",
+    {},
+    el(
+      "div.script-head",
+      {},
+      el("span", {}, label),
+      copyButton(() => text),
+    ),
+    pre(text, label),
+  );
 }
 
 function segmented(name, label, options, chosen, address) {
   if (options.length < 2) return null;
-  return el("nav.segmented", { "aria-label": label }, el("span.segmented-label", {}, label), el("span.segments", {}, options.map(([value, word, mark]) =>
-    el("a.segment", { href: address(value), "aria-current": value === chosen ? "true" : null, "data-keep": `${name}-${value}` }, mark || "", word))));
+  return el(
+    "nav.segmented",
+    { "aria-label": label },
+    el("span.segmented-label", {}, label),
+    el(
+      "span.segments",
+      {},
+      options.map(([value, word, mark]) =>
+        el(
+          "a.segment",
+          { href: address(value), "aria-current": value === chosen ? "true" : null, "data-keep": `${name}-${value}` },
+          mark || "",
+          word,
+        ),
+      ),
+    ),
+  );
 }

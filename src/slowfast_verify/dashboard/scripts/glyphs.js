@@ -13,15 +13,35 @@ function glyph(name, kind = "") {
 }
 
 // One rung: letter -> shape. A capital is a rung of which some checks passed.
-const SHAPES = { p: "passed", P: "reached", k: "known", K: "some", n: "unverified", f: "failed", u: "unexpected", i: "infrastructure", s: "unverified", "-": "never" };
+const SHAPES = {
+  p: "passed",
+  P: "reached",
+  k: "known",
+  K: "some",
+  n: "unverified",
+  f: "failed",
+  u: "unexpected",
+  i: "infrastructure",
+  s: "unverified",
+  "-": "never",
+};
 const rungOutcome = (letter) => t(`rung_${{ P: "passed_some", K: "known_some" }[letter] || D.letters[letter].replaceAll(" ", "_")}`);
 const rungWord = (rung) => t(`on_${rung}`);
 
 function strip(row) {
   const letters = D.ladders[D.ladder[row]];
-  const told = RUNGS.map((rung, number) => (letters[number] === "-" ? "" : `${rungWord(rung)}: ${rungOutcome(letters[number])}`)).filter(Boolean);
-  return el("span.strip", { role: "img", "aria-label": told.join("; ") || t("state_never") },
-    [...letters].map((letter, number) => { const mark = glyph(SHAPES[letter]); mark.append(title(`${rungWord(RUNGS[number])}: ${rungOutcome(letter)}`)); return mark; }));
+  const told = RUNGS.map((rung, number) => (letters[number] === "-" ? "" : `${rungWord(rung)}: ${rungOutcome(letters[number])}`)).filter(
+    Boolean,
+  );
+  return el(
+    "span.strip",
+    { role: "img", "aria-label": told.join("; ") || t("state_never") },
+    [...letters].map((letter, number) => {
+      const mark = glyph(SHAPES[letter]);
+      mark.append(title(`${rungWord(RUNGS[number])}: ${rungOutcome(letter)}`));
+      return mark;
+    }),
+  );
 }
 
 function title(text) {
@@ -42,6 +62,13 @@ function standingWord(row) {
 }
 
 function verdictSentence(row) {
-  const now = state(row), rung = D.reached[row] >= 0 ? rungWord(RUNGS[D.reached[row]]) : "", stop = D.stop[row] >= 0 ? rungWord(RUNGS[D.stop[row]]) : "";
-  return t(`said_${now}${now === "predicted" && !stop ? "_plain" : ""}`, { rung: rung || t("nothing"), stop, known: D.known[row], open: D.open[row] });
+  const now = state(row),
+    rung = D.reached[row] >= 0 ? rungWord(RUNGS[D.reached[row]]) : "",
+    stop = D.stop[row] >= 0 ? rungWord(RUNGS[D.stop[row]]) : "";
+  return t(`said_${now}${now === "predicted" && !stop ? "_plain" : ""}`, {
+    rung: rung || t("nothing"),
+    stop,
+    known: D.known[row],
+    open: D.open[row],
+  });
 }

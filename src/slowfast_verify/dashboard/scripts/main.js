@@ -13,13 +13,18 @@ function pageOf(where) {
 function route() {
   const where = parse(location.hash);
   const wanted = languageOf(where.lang);
-  if (wanted !== language || !drawn) { language = wanted; frame(); drawn = ""; }
+  if (wanted !== language || !drawn) {
+    language = wanted;
+    frame();
+    drawn = "";
+  }
   const [name, make, what] = pageOf(where);
   const main = document.getElementById("main");
   const key = name === "front" ? "front" : JSON.stringify(where);
   document.title = what ? `${what} · slowfast-verify` : `slowfast-verify: ${t("question")}`;
   for (const item of document.querySelectorAll("header nav a[data-page]")) {
-    if (item.dataset.page === name) item.setAttribute("aria-current", "page"); else item.removeAttribute("aria-current");
+    if (item.dataset.page === name) item.setAttribute("aria-current", "page");
+    else item.removeAttribute("aria-current");
   }
   if (drawn === "front" && name === "front") {
     const kept = document.activeElement?.dataset?.keep;
@@ -32,9 +37,16 @@ function route() {
     fill(main, make(where));
     const again = same && kept && main.querySelector(`[data-keep="${CSS.escape(kept)}"]`);
     if (again) again.focus();
-    else if (!first) { scrollTo(0, 0); main.querySelector("h1")?.focus({ preventScroll: true }); }
+    else if (!first) {
+      scrollTo(0, 0);
+      main.querySelector("h1")?.focus({ preventScroll: true });
+    }
   }
-  if (focusNext) { document.getElementById(focusNext)?.focus(); document.getElementById(focusNext)?.scrollIntoView({ block: "start" }); focusNext = ""; }
+  if (focusNext) {
+    document.getElementById(focusNext)?.focus();
+    document.getElementById(focusNext)?.scrollIntoView({ block: "start" });
+    focusNext = "";
+  }
   drawn = name === "front" ? "front" : `${name}|${key}`;
 }
 
@@ -51,7 +63,11 @@ function theme(wanted) {
   const dark = wanted ? wanted === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const button = document.getElementById("theme");
   button.setAttribute("aria-pressed", String(dark));
-  button.onclick = () => { const next = dark ? "light" : "dark"; remember("theme", next); theme(next); };
+  button.onclick = () => {
+    const next = dark ? "light" : "dark";
+    remember("theme", next);
+    theme(next);
+  };
 }
 
 document.getElementById("language").addEventListener("click", () => {
@@ -60,7 +76,10 @@ document.getElementById("language").addEventListener("click", () => {
   remember("language", next);
   const where = parse(location.hash);
   drawn = "";
-  if (where.lang) { delete where.lang; go(address(where)); } else route();
+  if (where.lang) {
+    delete where.lang;
+    go(address(where));
+  } else route();
 });
 addEventListener("hashchange", route);
 theme(remembered("theme"));

@@ -1,20 +1,31 @@
 // Words in the reader's language. D.words: {key: {en, zh}}; "one||many" where a number decides; {name} is filled in.
 const D = JSON.parse(document.getElementById("front").textContent);
 const LANGUAGES = ["en", "zh"];
-let language = "en", chosenNow = "";
+let language = "en",
+  chosenNow = "";
 
 function remembered(key) {
-  try { return localStorage.getItem(`slowfast-verify.${key}`); } catch { return null; } // a browser may refuse it for files
+  try {
+    return localStorage.getItem(`slowfast-verify.${key}`);
+  } catch {
+    return null;
+  } // a browser may refuse it for files
 }
 
 function remember(key, value) {
-  try { localStorage.setItem(`slowfast-verify.${key}`, value); } catch { /* it is a convenience */ }
+  try {
+    localStorage.setItem(`slowfast-verify.${key}`, value);
+  } catch {
+    /* it is a convenience */
+  }
 }
 
 function languageOf(wish) {
   const said = [wish, chosenNow, remembered("language"), ...(navigator.languages || [navigator.language || "en"])];
   for (const tag of said) {
-    const short = String(tag || "").slice(0, 2).toLowerCase();
+    const short = String(tag || "")
+      .slice(0, 2)
+      .toLowerCase();
     if (LANGUAGES.includes(short)) return short;
   }
   return "en";

@@ -28,7 +28,8 @@ def render(
     from ..dashboard import render as write
     from ..matrix import default
 
-    sources = records or [layout.reports() / "evidence"]
+    kept = layout.reports() / "collection.jsonl"  # `nox -s report` keeps earlier runs there
+    sources = records or [layout.reports() / "evidence", *([kept] if kept.exists() else [])]
     folder = output or layout.reports() / "dashboard"
     with Collection.of(sources) as found:
         path = write(

@@ -111,6 +111,12 @@ def report(session: nox.Session) -> None:
     session.run(*command, "--check", external=True)
 
 
+@nox.session(venv_backend="none")
+def dashboard(session: nox.Session) -> None:
+    """Write reports/dashboard/index.html from the records kept under reports/evidence: nox -s dashboard -- [RECORDS...] [--output DIR]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "report", "render", *session.posargs, external=True)
+
+
 @nox.session(venv_backend="virtualenv", reuse_venv=True)
 def tests(session: nox.Session) -> None:
     """The suite's own tests, in an environment of their own."""
@@ -139,7 +145,7 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor", "report",
+    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor", "report", "dashboard",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

@@ -16,6 +16,7 @@ from .commands.bisect import bisect
 from .commands.cells import cells
 from .commands.recipe import recipe
 from .commands.releases import releases
+from .commands.resolve import resolve
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; no
 
 
 app.command()(releases)
+app.command()(resolve)
 app.command()(cells)
 
 

@@ -18,6 +18,7 @@ from .commands.packages import packages
 from .commands.recipe import recipe
 from .commands.releases import releases
 from .commands.report import app as report_app
+from .commands.resolve import resolve
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; no
 
 
 app.command()(releases)
+app.command()(resolve)
 app.command()(cells)
 
 

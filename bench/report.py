@@ -1,7 +1,7 @@
 """What reports cost: merging, asking, converting and rendering 1,000 and 10,000 synthetic records of 60 checks; writes bench/report.json.
 
-`nox -s "bench(report)"`. Every figure is one whole command, start-up included: wall seconds, processor seconds (which tell more where other work
-runs beside), and the most memory that its process held.
+`nox -s "bench(report)"`. Every figure is one whole command, start-up included: wall seconds, processor seconds (they tell more where other
+work runs beside), and the most memory that its process held.
 The records have the shape of real ones: most checks pass, some were not verified, a few fail as expected with what they printed, one cell
 in ten is red, and one in fifty met an outage. `folder` reads a file a record; the other commands read the merged collection.
 """

@@ -14,6 +14,8 @@ import typer
 from . import __version__, layout
 from .commands.bisect import bisect
 from .commands.cells import cells
+from .commands.gather import gather
+from .commands.issues import issues
 from .commands.recipe import recipe
 from .commands.releases import releases
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
@@ -31,6 +33,8 @@ Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; no
 
 app.command()(releases)
 app.command()(cells)
+app.command()(gather)
+app.command()(issues)
 
 
 @app.command()

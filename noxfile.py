@@ -105,6 +105,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("slowfast-verify", "report", "--check")
+    session.run("slowfast-verify", "report", "schema", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
     session.run("slowfast-verify", "bisect", "--check")
 

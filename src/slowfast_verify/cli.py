@@ -18,6 +18,7 @@ from .commands.gather import gather
 from .commands.issues import issues
 from .commands.recipe import recipe
 from .commands.releases import releases
+from .commands.report import app as report_app
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -105,30 +106,6 @@ def verify(target: str, subject: str = "pyslowfast", config: str | None = None, 
     raise typer.Exit(code)
 
 
-@app.command("report")
-def make_report(
-    source: Annotated[list[Path] | None, typer.Option("--from", help="folders of records; default reports/evidence")] = None,
-    output: Annotated[Path | None, typer.Option(help="the file to write; default reports/COMPATIBILITY.md")] = None,
-    check: Annotated[bool, typer.Option(help="write nothing; fail if the file is not what the records say")] = False,
-) -> None:
-    """Write COMPATIBILITY.md from records alone."""
-    from . import record as records
-    from . import report
-
-    shown, complaints = report.load(source or [layout.reports() / "evidence"])
-    path = output or layout.reports() / "COMPATIBILITY.md"
-    text = report.markdown(shown)
-    for complaint in complaints:
-        typer.echo(complaint, err=True)
-    if check:
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            raise Problem(f"{path.name} is not what the records say", where=str(path), next="slowfast-verify report", code=PROBLEMS_FOUND)
-        return
-    records.write_beside(path, text)
-    report.print_summary(shown)
-    typer.echo(f"written: {path}")
-
-
 @app.command()
 def sniff(files: list[Path]) -> None:
     """Tell what a checkpoint file really is, without unpickling it: torch zip or legacy, caffe2, HTML, LFS pointer, truncated, damaged."""
@@ -154,6 +131,7 @@ def doctor(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the commands that --fix would run")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with --fix: do not ask")] = False,
     share: Annotated[Path | None, typer.Option(metavar="FILE", help="write a report for a bug tracker: no names, paths, tokens")] = None,
+    sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="write the findings as SARIF 2.1.0, scrubbed like --share")] = None,
     from_report: Annotated[Path | None, typer.Option(metavar="FILE", help="tell what a shared report says; examine nothing")] = None,
 ) -> None:
     """Examine an environment that exists, name the one thing that is wrong and what mends it; installs nothing unless told to."""
@@ -163,7 +141,7 @@ def doctor(
     from . import consultation
 
     if from_report is not None:
-        if target or config or checkpoint or fix or dry_run or share:
+        if target or config or checkpoint or fix or dry_run or share or sarif:
             raise Problem(
                 "--from-report only reads", where="doctor --from-report", next=f"slowfast-verify doctor --from-report {from_report}"
             )
@@ -173,7 +151,7 @@ def doctor(
         from . import repair
 
         raise typer.Exit(repair.run(order, dry_run=dry_run, yes=yes, as_json=as_json))
-    raise typer.Exit(consultation.exit_code(consultation.hold(order, as_json=as_json, share=share)))
+    raise typer.Exit(consultation.exit_code(consultation.hold(order, as_json=as_json, share=share, sarif=sarif)))
 
 
 @app.command()
@@ -242,6 +220,7 @@ def version() -> None:
 
 
 app.command()(bisect)
+app.add_typer(report_app, name="report")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import sys
 
 from rich.console import Console
 
-from . import layout, report
+from . import compatibility, layout, report
 from . import record as records
 from .errors import Problem
 
@@ -31,12 +31,12 @@ def close_run(before: dict[str, tuple[int, int]]) -> None:
     if not fresh:
         return
     everything, complaints = report.load([folder])
-    shown = [record for record in everything if record.cell in fresh]
+    shown = [held.record for held in everything if held.cell in fresh]
     console = Console(width=None if sys.stdout.isatty() else 180)
     console.print()
     report.print_summary(shown, console)
     try:
-        records.write_beside(folder / "COMPATIBILITY.md", report.markdown(everything))
+        records.write_beside(folder / "COMPATIBILITY.md", compatibility.markdown(everything))
         console.print(f"records and COMPATIBILITY.md: {folder}", highlight=False, soft_wrap=True)
     except Problem as problem:
         print(problem, file=sys.stderr)

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from . import __version__
 from .atomic import write_text
 from .errors import PROBLEMS_FOUND, Infrastructure, Problem, no_room
-from .knowledge import RUNGS
+from .knowledge import RUNGS as RUNGS  # whoever reads records needs the order of the ladder
 from .scrub import without_secrets
 
 SCHEMA: Literal[2] = 2

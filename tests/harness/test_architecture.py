@@ -19,10 +19,26 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.p
 HOST = [path for path in MODULES if path.parent.name != "probes"]
 PROBES = [path for path in MODULES if path.parent.name == "probes"]
 LONGEST = 320
+#: What makes records and findings: a report can be made where nothing can be run.
+MAKERS = {
+    "observe",
+    "target",
+    "provision",
+    "installer",
+    "plugin",
+    "verdict",
+    "climb",
+    "doctor",
+    "judge",
+    "staged",
+    "fix",
+    "ground",
+    "image",
+}
+REPORTS = ("record", "collection", "causes", "compatibility", "difference", "query", "report", "schema", "harmless", "findings")
 #: module -> modules of ours that it must never reach, not even through another one.
 NEVER = {
-    "record": {"observe", "target", "provision", "installer", "plugin", "verdict"},
-    "report": {"observe", "target", "provision", "installer", "plugin", "verdict"},
+    **dict.fromkeys(REPORTS, MAKERS),
     "data": {"observe", "target", "provision", "installer", "record"},
     "cell": {"observe", "target", "provision", "installer", "record"},
     "matrix": {"observe", "target", "provision", "installer", "record"},
@@ -44,7 +60,7 @@ QUIET = (
     "matrix",
     "expectation",
     "knowledge",
-    "record",
+    *REPORTS,
     "atomic",
     "layout",
     "death",
@@ -83,6 +99,14 @@ def reached_from(name: str) -> set[str]:
 def test_imports_go_one_way(name: str) -> None:
     """Records and reports never reach what observes or installs; data reaches nothing that acts; observing installs nothing."""
     assert not reached_from(name) & NEVER[name]
+
+
+@pytest.mark.parametrize("path", [path for path in HOST if path.parent.name in ("formats", "dashboard")],
+                         ids=lambda path: f"{path.parent.name}/{path.name}")  # fmt: skip
+def test_reports_never_reach_what_makes_them(path: Path) -> None:
+    """No format and no page reaches what observes, judges, installs or mends, also not through another module."""
+    names = {found.removeprefix("slowfast_verify.").removeprefix(".") for found in imports_of(path)}
+    assert not (names | set().union(*map(reached_from, names))) & MAKERS
 
 
 def test_the_walk_finds_what_is_there() -> None:

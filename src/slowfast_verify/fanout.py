@@ -128,7 +128,7 @@ def read(path: Path) -> FanOut:
 def stand_ins(plan: FanOut, folder: Path) -> list[str]:
     """Write a record for each planned cell that left none in the folder; returns their ids.
 
-    It says infrastructure: a machine that vanished, or a job that ran out of time or memory before it could write, tells nothing of its cell.
+    It says infrastructure: a machine that vanished, or a job that ran out of time or memory, tells nothing of its cell.
     """
     arrived = {path.stem.partition("+")[0] for path in folder.rglob("*.json")}
     silent = [job for chunk in plan.chunks for job in chunk.jobs if job.cell not in arrived]

@@ -75,7 +75,7 @@ class Tracker:
             ) from None
         if answer.status_code in (401, 403, 404, 410):
             raise Problem(f"the tracker refuses: {answer.status_code}", where=f"{method} {self.base}{path}",
-                          cause="the token may not write issues, or the repository has none", next="permissions: issues: write")  # fmt: skip
+                          cause="the token may not write issues, or there are none", next="permissions: issues: write")  # fmt: skip
         if answer.status_code >= 300:
             raise Infrastructure(
                 f"the tracker answers {answer.status_code}", where=f"{method} {self.base}{path}", next="run it again later"
@@ -133,10 +133,10 @@ def bring_up_to_date(tracker: Tracker, records: Iterable[Record], run: str) -> l
             known[mark[1]] = issue
     done, opened = [], 0
     for key in reversed(found):
-        issue = known.get(key)
-        if issue is None and opened >= MOST_NEW:
+        issue = known.get(key, {})
+        if not issue and opened >= MOST_NEW:
             done.append(Done(key, "not opened", 0, title_of(found[key])))
-        elif issue is None:
+        elif not issue:
             done.append(Done(key, "opened", tracker.open(title_of(found[key]), body_of(found[key], run)), title_of(found[key])))
             opened += 1
         else:

@@ -8,6 +8,8 @@ from pathlib import Path
 import nox
 
 from slowfast_verify.closing import close_run, standing
+from slowfast_verify.elsewhere import arguments, rows
+from slowfast_verify.matrix import Elsewhere
 from slowfast_verify.planning import offered
 
 nox.needs_version = ">=2025.2"
@@ -15,6 +17,7 @@ nox.options.sessions = ["matrix"]
 nox.options.default_venv_backend = "none"  # a cell's environment belongs to the suite, which keeps it between runs
 
 CELLS = [nox.param(cell.id, id=cell.id) for cell in offered(sys.argv)]
+ELSEWHERE = [nox.param(row, id=row.cell) for row in rows()]
 PYTHON = sys.executable
 NOTHING_VERIFIED = 4
 if "--parallel-worker" not in sys.argv:
@@ -32,7 +35,18 @@ def plan(session: nox.Session) -> None:
 def matrix(session: nox.Session, cell: str) -> None:
     """Build one cell's environment and climb the ladder in it."""
     jobs = "1" if session.parallel else "2"
-    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", cell, "--jobs", jobs, *session.posargs], check=False).returncode
+    _climb(session, cell, "--jobs", jobs)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("row", ELSEWHERE)
+def elsewhere(session: nox.Session, row: Elsewhere) -> None:
+    """Climb the cells of other systems: Windows binaries under Wine, a container; `slowfast-verify packages` names what they need."""
+    _climb(session, *arguments(row))
+
+
+def _climb(session: nox.Session, *words: str) -> None:
+    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", *words, *session.posargs], check=False).returncode
     if code == NOTHING_VERIFIED:
         session.skip("not verified: the reason stands above")
     if code:

@@ -16,6 +16,7 @@ from .commands.bisect import bisect
 from .commands.cells import cells
 from .commands.gather import gather
 from .commands.issues import issues
+from .commands.packages import packages
 from .commands.recipe import recipe
 from .commands.releases import releases
 from .commands.report import app as report_app
@@ -219,6 +220,7 @@ def version() -> None:
     typer.echo(f"slowfast-verify {__version__} ({suite_revision()})")
 
 
+app.command()(packages)
 app.command()(bisect)
 app.add_typer(report_app, name="report")
 

@@ -62,7 +62,7 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         return _unbuilt(cell, "install", "not verified", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
     except Infrastructure as problem:
         print(str(problem), flush=True)
-        return _unbuilt(cell, "install", "infrastructure", folder, problem.what, problem.where, runner), PROBLEMS_FOUND
+        return _unbuilt(cell, "install", "infrastructure", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
     except provision.InstallFailed as failed:
         print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
         return _install_failed(cell, matrix, failed, folder, runner)
@@ -79,7 +79,7 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
         return _verify_standing(cell, standing, folder, jobs, extra, log)
     except Infrastructure as problem:
         print(str(problem), flush=True)
-        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=problem.cause), PROBLEMS_FOUND
+        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=problem.cause), NOTHING_VERIFIED
     finally:
         if standing:
             ground.release(standing)
@@ -139,10 +139,12 @@ def verify_target(name: str, subject: str, config: str | None, checkpoint: str |
 
 
 def exit_code(record: Record) -> int:
-    """0 healthy (as expected), 1 problems found, 4 nothing could be verified."""
+    """0 healthy (as expected), 1 problems found, 4 nothing could be verified, or an outage kept a part from being verified."""
     outcomes = {check.outcome for check in record.checks}
-    if outcomes & {"failed", "passed unexpectedly", "infrastructure"}:
+    if outcomes & {"failed", "passed unexpectedly"}:
         return PROBLEMS_FOUND
+    if "infrastructure" in outcomes:  # never red, and not green either
+        return NOTHING_VERIFIED
     return HEALTHY if outcomes - {"not verified"} else NOTHING_VERIFIED
 
 

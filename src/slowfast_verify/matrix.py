@@ -102,10 +102,19 @@ class Chosen(Row):
     reason: str
 
 
+class Elsewhere(Row):
+    """A cell that stands for another system, and why this one. container: as an image, not in the cache."""
+
+    cell: str
+    container: bool = False
+    reason: str
+
+
 class Selection(Row):
-    """What `nox -s matrix` runs when nobody says which."""
+    """What `nox -s matrix` runs when nobody says which, and what `nox -s elsewhere` does."""
 
     chosen: list[Chosen]
+    elsewhere: list[Elsewhere] = []
 
 
 class Matrix:
@@ -255,6 +264,12 @@ class Matrix:
         """The default selection, in its order, as far as this machine can run it, natively or under an emulator."""
         rows = load(self.folder / "selection.toml", Selection).chosen
         return [cell for cell in (self.cell(row.cell) for row in rows) if runnable(cell)]
+
+    def elsewhere(self) -> list[Elsewhere]:
+        """The cells that stand for other systems; a row that names no cell is a Problem."""
+        rows = load(self.folder / "selection.toml", Selection).elsewhere
+        assert all(self.cell(row.cell) for row in rows)
+        return rows
 
 
 def runs_here(cell: Cell) -> bool:

@@ -153,12 +153,12 @@ def test_no_part_of_the_runner_replaces_what_another_defines() -> None:
 
 
 def test_only_provision_and_fix_install() -> None:
-    """One file installs, with what it stands on; and the one that carries out fixes, and the one that has an image built.
+    """One file installs, with what it stands on; and the one that carries out fixes, and the one that lays what an image is built from.
 
     `room` asks the installers where their caches lie and what they hold.
     """
     callers = {path.stem for path in HOST if ".installer" in imports_of(path)}
-    assert callers <= {"provision", "ground", "fix", "image", "recipe_run", "room"} | set(ASKS)
+    assert callers <= {"provision", "ground", "fix", "context", "recipe_run", "room"} | set(ASKS)
     assert set(re.findall(r"installer\.(\w+)\(", (PACKAGE / "room.py").read_text(encoding="utf-8"))) == {"cache_folder", "holds"}
 
 

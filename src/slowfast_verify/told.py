@@ -74,6 +74,7 @@ def _cause(cause: Cause, number: int) -> list[str]:
 
 
 def _note(note: Note) -> str:
-    fix = f" -> {note.fix[0]}" if note.fix else ""
+    first = next((line for line in note.fix if not line.startswith(("FROM ", "USER "))), "")  # of a Dockerfile, what it does
+    fix = f" -> {first}" if first else ""
     said = note.evidence if len(note.evidence) <= NOTE_KEPT else f"{note.evidence[: NOTE_KEPT - 3]}..."
     return f"note: [{note.rung}] {said}{fix}"

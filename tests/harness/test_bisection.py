@@ -283,7 +283,7 @@ def look_at(cell: object, folder: Path, *, made: Path, **more: object) -> tuple[
 def test_the_code_of_a_working_copy_stands_in_the_cells_environment(
     upstream: tuple[Ground, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A fork's shallow checkout, as a workflow has it: its commit is verified, what is not committed is not, and the cell stays as it was."""
+    """A fork's shallow checkout, as a workflow has it: its commit is verified, nothing uncommitted, and the cell stays as it was."""
     place, made = upstream
     from slowfast_verify import knowledge, layout
 

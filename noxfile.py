@@ -100,8 +100,21 @@ def bisect(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
-    """Write reports/COMPATIBILITY.md from the records kept under reports/evidence."""
-    session.run(PYTHON, "-m", "slowfast_verify", "report", *session.posargs, external=True)
+    """Merge the records that are there into reports/collection.jsonl; write COMPATIBILITY.md from the kept ones, and check it."""
+    command = (PYTHON, "-m", "slowfast_verify", "report")
+    if session.posargs:
+        session.run(*command, *session.posargs, external=True)
+        return
+    there = [place for place in ("reports/evidence", "reports/records", "reports/collection.jsonl") if Path(place).exists()]
+    session.run(*command, "merge", *there, "--output", "reports/collection.jsonl", external=True)  # earlier runs stay as history
+    session.run(*command, external=True)
+    session.run(*command, "--check", external=True)
+
+
+@nox.session(venv_backend="none")
+def dashboard(session: nox.Session) -> None:
+    """Write reports/dashboard/index.html from the records kept under reports/evidence: nox -s dashboard -- [RECORDS...] [--output DIR]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "report", "render", *session.posargs, external=True)
 
 
 @nox.session(venv_backend="virtualenv", reuse_venv=True)
@@ -139,7 +152,7 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor",
+    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor", "report", "dashboard",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

@@ -1,4 +1,4 @@
-"""The whole story of one known failure, for people. Runs on the host; called by the `explain` command. Imports knowledge, instructions."""
+"""The whole story of one known failure, for people. Called by the `explain` command. Imports knowledge, instructions, pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import textwrap
 from .index import index
 from .instructions import steps
 from .knowledge import KnownFailure, known
+from .pages import failure_page
 
 
 def story(identifier: str, width: int = 100) -> str:
@@ -37,6 +38,7 @@ def story(identifier: str, width: int = 100) -> str:
     others = [*row.consequence_of, *(miss.id for miss in row.near_miss if miss.id)]
     parts += _section("Not to be mistaken for", *dict.fromkeys(others)) if others else []
     parts += _section("Reported in", *row.seen_in)
+    parts += _section("On the dashboard", page) if (page := failure_page(identifier)) else []
     parts += _section("Not reproduced by us", row.unreproduced) if row.unreproduced else []
     return "\n".join(parts)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from . import aarch64, container, emulator, installer, interpreter, layout, windows_python
+from . import aarch64, container, emulator, installer, interpreter, layout, windows_python, wine
 from . import target as targets
 from .cell import Cell
 from .errors import Infrastructure, NotVerifiable
@@ -87,8 +87,8 @@ def lay_prefix(prefix: Path) -> None:
     template = layout.home() / "wine" / made_by
     template.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(template.with_name(f"{template.name}.lock"), timeout=600):
-        if not emulator.prefix_stands(template):
-            emulator.make_prefix(template)
+        if not wine.prefix_stands(template):
+            wine.make_prefix(template)
     shutil.rmtree(prefix, ignore_errors=True)
     prefix.mkdir(parents=True)
     for path in template.iterdir():
@@ -132,7 +132,7 @@ def target_of(provisioned: Provisioned) -> Target:
     if provisioned.runner == "wine":
         emulator.all_emulators()["wine"].require()
         prefix = Path(provisioned.env).parent / "prefix"
-        if not emulator.prefix_stands(prefix):
+        if not wine.prefix_stands(prefix):
             lay_prefix(prefix)
         return targets.under_wine(Path(provisioned.python), prefix)
     if provisioned.runner == "qemu":
@@ -162,4 +162,4 @@ def require_start(provisioned: Provisioned) -> None:
 def release(provisioned: Provisioned) -> None:
     """End what the emulator of an environment left running."""
     if provisioned.runner == "wine":
-        emulator.end_server(Path(provisioned.env).parent / "prefix")
+        wine.end_server(Path(provisioned.env).parent / "prefix")

@@ -11,12 +11,13 @@ STEERING = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 )
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+LOOKED_AT = 20_000
 MARKUP = str.maketrans({"<": "&lt;", ">": "&gt;", "|": "\\|", "[": "\\[", "]": "\\]", "*": "\\*", "`": "\\`"})
 
 
 def line(text: str, kept: int = 300) -> str:
-    """The first line that says anything, without what steers, cut to `kept` characters."""
-    for row in text.splitlines() if len(text) < 1_000_000 else text[:1_000_000].splitlines():
+    """The first line that says anything, without what steers, cut to `kept` characters. Looks no further than 20,000 characters."""
+    for row in text[:LOOKED_AT].splitlines():
         clean = STEERING.sub("", row).strip()
         if clean:
             return clean if len(clean) <= kept else clean[: kept - 1] + "…"

@@ -54,7 +54,7 @@ class Target:
 
     def seen(self, path: str) -> str:
         """A path of this machine as the target's programs spell it."""
-        from .emulator import windows_path
+        from .wine import windows_path
 
         return windows_path(path) if self.kind == "wine" else path
 
@@ -97,7 +97,8 @@ def of_python(python: str | Path, *, kind: str = "venv") -> Target:
 
 def under_wine(python: Path, prefix: Path | None = None) -> Target:
     """A Windows interpreter on this machine, started through Wine. prefix: a Wine prefix of its own; none: the person's."""
-    from .emulator import all_emulators, wine_variables
+    from .emulator import all_emulators
+    from .wine import wine_variables
 
     env = wine_variables(prefix) if prefix else all_emulators()["wine"].variables()
     return Target(argv=("wine", str(python)), kind="wine", env=env, slowness=all_emulators()["wine"].slowness)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from .. import causes
 from ..collection import Held
 from ..harmless import code
-from ..record import SEVERITY
+from ..record import SEVERITY, Record
 
 CELLS_SHOWN = 200
 CAUSES_SHOWN = 50
@@ -20,9 +20,15 @@ HEAD = {
 
 def summary(found: Iterable[Held]) -> str:
     """One table, then the causes. A service cuts a summary at one megabyte: what is left out is counted."""
-    shown = list(found)
-    lines = ["## slowfast-verify", "", *_table(shown)]
-    everything = causes.gather(held.record for held in shown)
+    rows: list[tuple[int, str, str]] = []
+
+    def passing() -> Iterator[Record]:
+        for held in found:
+            rows.append((SEVERITY.index(held.record.outcome()), held.cell, _row(held)))
+            yield held.record
+
+    everything = causes.gather(passing())  # one cell in memory at a time
+    lines = ["## slowfast-verify", "", *_table([row for _, _, row in sorted(rows)])]
     for kind in causes.KINDS:
         group = [cause for cause in everything if cause.kind == kind]
         if group:
@@ -34,19 +40,22 @@ def summary(found: Iterable[Held]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(shown: list[Held]) -> list[str]:
-    lines = ["| cell | outcome | reached | checks | run |", "|---|---|---|---|---|"]
-    worst_first = sorted(shown, key=lambda held: (SEVERITY.index(held.record.outcome()), held.cell))
-    for held in worst_first[:CELLS_SHOWN]:
-        record = held.record
-        reached = (held.standing or record).reached() or "nothing"
-        if held.standing and held.standing.run != record.run:
-            reached += f" (verdict of {held.standing.run[:10]} stands)"
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in record.tally().items())
-        lines.append(f"| {code(held.cell)} | {record.outcome()} | {reached} | {counts} | {record.run[:10]} |")
-    if len(shown) > CELLS_SHOWN:
-        lines.append(f"\n{len(shown) - CELLS_SHOWN} more cells, none of them worse than the last one above.")
-    return lines if shown else ["No cell was run."]
+def _table(rows: list[str]) -> list[str]:
+    """The worst first."""
+    if not rows:
+        return ["No cell was run."]
+    more = f"\n{len(rows) - CELLS_SHOWN} more cells, none of them worse than the last one above."
+    return ["| cell | outcome | reached | checks | run |", "|---|---|---|---|---|", *rows[:CELLS_SHOWN],
+            *([more] if len(rows) > CELLS_SHOWN else [])]  # fmt: skip
+
+
+def _row(held: Held) -> str:
+    record = held.record
+    reached = (held.standing or record).reached() or "nothing"
+    if held.standing and held.standing.run != record.run:
+        reached += f" (verdict of {held.standing.run[:10]} stands)"
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in record.tally().items())
+    return f"| {code(held.cell)} | {record.outcome()} | {reached} | {counts} | {record.run[:10]} |"
 
 
 def _cause(cause: causes.Cause) -> list[str]:

@@ -20,6 +20,7 @@ from .commands.packages import packages
 from .commands.recipe import recipe
 from .commands.releases import releases
 from .commands.report import app as report_app
+from .commands.resolve import resolve
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; no
 
 
 app.command()(releases)
+app.command()(resolve)
 app.command()(cells)
 app.command()(gather)
 app.command()(issues)

@@ -8,6 +8,8 @@ from pathlib import Path
 import nox
 
 from slowfast_verify.closing import close_run, standing
+from slowfast_verify.elsewhere import arguments, rows
+from slowfast_verify.matrix import Elsewhere
 from slowfast_verify.planning import offered
 
 nox.needs_version = ">=2025.2"
@@ -15,6 +17,7 @@ nox.options.sessions = ["matrix"]
 nox.options.default_venv_backend = "none"  # a cell's environment belongs to the suite, which keeps it between runs
 
 CELLS = [nox.param(cell.id, id=cell.id) for cell in offered(sys.argv)]
+ELSEWHERE = [nox.param(row, id=row.cell) for row in rows()]
 PYTHON = sys.executable
 NOTHING_VERIFIED = 4
 if "--parallel-worker" not in sys.argv:
@@ -32,7 +35,18 @@ def plan(session: nox.Session) -> None:
 def matrix(session: nox.Session, cell: str) -> None:
     """Build one cell's environment and climb the ladder in it."""
     jobs = "1" if session.parallel else "2"
-    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", cell, "--jobs", jobs, *session.posargs], check=False).returncode
+    _climb(session, cell, "--jobs", jobs)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("row", ELSEWHERE)
+def elsewhere(session: nox.Session, row: Elsewhere) -> None:
+    """Climb the cells of other systems: Windows binaries under Wine, a container; `slowfast-verify packages` names what they need."""
+    _climb(session, *arguments(row))
+
+
+def _climb(session: nox.Session, *words: str) -> None:
+    code = subprocess.run([PYTHON, "-m", "slowfast_verify", "climb", *words, *session.posargs], check=False).returncode
     if code == NOTHING_VERIFIED:
         session.skip("not verified: the reason stands above")
     if code:
@@ -94,8 +108,21 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
-    """Write reports/COMPATIBILITY.md from the records kept under reports/evidence."""
-    session.run(PYTHON, "-m", "slowfast_verify", "report", *session.posargs, external=True)
+    """Merge the records that are there into reports/collection.jsonl; write COMPATIBILITY.md from the kept ones, and check it."""
+    command = (PYTHON, "-m", "slowfast_verify", "report")
+    if session.posargs:
+        session.run(*command, *session.posargs, external=True)
+        return
+    there = [place for place in ("reports/evidence", "reports/records", "reports/collection.jsonl") if Path(place).exists()]
+    session.run(*command, "merge", *there, "--output", "reports/collection.jsonl", external=True)  # earlier runs stay as history
+    session.run(*command, external=True)
+    session.run(*command, "--check", external=True)
+
+
+@nox.session(venv_backend="none")
+def dashboard(session: nox.Session) -> None:
+    """Write reports/dashboard/index.html from the records kept under reports/evidence: nox -s dashboard -- [RECORDS...] [--output DIR]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "report", "render", *session.posargs, external=True)
 
 
 @nox.session(venv_backend="virtualenv", reuse_venv=True)
@@ -107,15 +134,23 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="virtualenv", reuse_venv=True)
 def lint(session: nox.Session) -> None:
-    """ruff and mypy, both strict, and the generated files against what they are made from."""
+    """ruff and mypy, both strict, the generated files against what they are made from, the workflows by schema and zizmor."""
     session.install("--constraint", "constraints.txt", "--editable", ".[dev]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
     session.run("slowfast-verify", "report", "--check")
+    session.run("slowfast-verify", "report", "schema", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
     session.run("python", "-m", "slowfast_verify.fault_table", "--check")
     session.run("slowfast-verify", "bisect", "--check")
+    session.run("pytest", "tests/harness/test_workflows.py", "-q", "-n0", "-k", "schema or zizmor or actionlint or pinned or rights")
+
+
+@nox.session(venv_backend="none")
+def dryrun(session: nox.Session) -> None:
+    """Execute .github/workflows/matrix.yml here, line by line: plan, jobs (stubs, one crashed, one real cell), merge, issues, page."""
+    session.run(PYTHON, "-m", "pytest", "tests/harness/test_workflows.py", "-n0", "-v", "-k", "fan_out or real_cell", external=True)
 
 
 @nox.session(venv_backend="none")
@@ -126,7 +161,7 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor",
+    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

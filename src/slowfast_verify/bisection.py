@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from . import climb, layout, moving, provision
 from .atomic import write_text
+from .causes import sentence
 from .cell import Cell
 from .errors import Infrastructure, NotVerifiable, Problem
 from .history import History, Word
@@ -23,7 +24,6 @@ from .knowledge import RUNGS
 from .matrix import Matrix
 from .provenance import run_id, suite_revision
 from .record import CheckResult, Frozen, Record
-from .report import sentence
 
 FAILS = ("failed", "failed as expected")
 PASSES = ("passed", "passed unexpectedly")

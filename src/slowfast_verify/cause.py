@@ -256,7 +256,7 @@ class Causes:
             title=title,
             cause=cause,
             evidence=proof(group.symptoms),
-            fix=fix or ([mend] if mend else []),
+            fix=self.prescriber.reach.framed(fix) or ([mend] if mend else []),
             actions=[self.prescriber.filled(action) for action in actions],
             checks=checks,
             consequences=list(dict.fromkeys(others)),

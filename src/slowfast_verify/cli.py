@@ -13,7 +13,14 @@ import typer
 
 from . import __version__, layout
 from .commands.bisect import bisect
+from .commands.cells import cells
+from .commands.gather import gather
+from .commands.issues import issues
+from .commands.packages import packages
 from .commands.recipe import recipe
+from .commands.releases import releases
+from .commands.report import app as report_app
+from .commands.resolve import resolve
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem, no_room
 
 app = typer.Typer(
@@ -27,16 +34,11 @@ app.command()(recipe)
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
 
 
-@app.command("cells")
-def list_cells(globs: Globs = None) -> None:
-    """List every cell that the stacks span, or those that fit a glob."""
-    from .matrix import default
-
-    matrix = default()
-    chosen = {cell.id for cell in matrix.selection()}
-    for cell in matrix.select(*(globs or ["*"])):
-        typer.echo(f"{'*' if cell.id in chosen else ' '} {cell.id}")
-    typer.echo("* runs by default: nox -s matrix", err=True)
+app.command()(releases)
+app.command()(resolve)
+app.command()(cells)
+app.command()(gather)
+app.command()(issues)
 
 
 @app.command()
@@ -64,6 +66,7 @@ def climb(
     container: Annotated[bool, typer.Option("--container", help="build it as an image, and climb in a container")] = False,
     base: Annotated[str, typer.Option(metavar="IMAGE", help="with --container: made from it; debootstrap:bookworm is made here")] = "",
     from_recipe: Annotated[bool, typer.Option("--recipe", help="by the commands that `slowfast-verify recipe` prints")] = False,
+    checkout: Annotated[Path | None, typer.Option(metavar="DIR", help="with the code that this git checkout has committed")] = None,
 ) -> None:
     """Provision one cell, climb the ladder in it, write its record."""
     from . import report
@@ -75,8 +78,11 @@ def climb(
     if base and not container:
         again = f"slowfast-verify climb {cell} --container --base {base}"
         raise Problem("--base is the base of a container's image", where="climb --base", next=again)
-    fresh = fresh or evidence
-    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base, fresh=fresh, from_recipe=from_recipe)
+    if checkout and (container or from_recipe or evidence):
+        raise Problem("--checkout replaces the code of an environment of the cache", where="climb --checkout",
+                      next=f"slowfast-verify climb {cell} --checkout {checkout}")  # fmt: skip
+    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base, fresh=fresh or evidence,
+                      from_recipe=from_recipe, checkout=checkout)  # fmt: skip
     typer.echo(f"{cell}: {report.one_line(record)}")
     raise typer.Exit(code)
 
@@ -107,30 +113,6 @@ def verify(target: str, subject: str = "pyslowfast", config: str | None = None, 
     raise typer.Exit(code)
 
 
-@app.command("report")
-def make_report(
-    source: Annotated[list[Path] | None, typer.Option("--from", help="folders of records; default reports/evidence")] = None,
-    output: Annotated[Path | None, typer.Option(help="the file to write; default reports/COMPATIBILITY.md")] = None,
-    check: Annotated[bool, typer.Option(help="write nothing; fail if the file is not what the records say")] = False,
-) -> None:
-    """Write COMPATIBILITY.md from records alone."""
-    from . import record as records
-    from . import report
-
-    shown, complaints = report.load(source or [layout.reports() / "evidence"])
-    path = output or layout.reports() / "COMPATIBILITY.md"
-    text = report.markdown(shown)
-    for complaint in complaints:
-        typer.echo(complaint, err=True)
-    if check:
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            raise Problem(f"{path.name} is not what the records say", where=str(path), next="slowfast-verify report", code=PROBLEMS_FOUND)
-        return
-    records.write_beside(path, text)
-    report.print_summary(shown)
-    typer.echo(f"written: {path}")
-
-
 @app.command()
 def sniff(files: list[Path]) -> None:
     """Tell what a checkpoint file really is, without unpickling it: torch zip or legacy, caffe2, HTML, LFS pointer, truncated, damaged."""
@@ -156,6 +138,7 @@ def doctor(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the commands that --fix would run")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with --fix: do not ask")] = False,
     share: Annotated[Path | None, typer.Option(metavar="FILE", help="write a report for a bug tracker: no names, paths, tokens")] = None,
+    sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="write the findings as SARIF 2.1.0, scrubbed like --share")] = None,
     from_report: Annotated[Path | None, typer.Option(metavar="FILE", help="tell what a shared report says; examine nothing")] = None,
 ) -> None:
     """Examine an environment that exists, name the one thing that is wrong and what mends it; installs nothing unless told to."""
@@ -165,7 +148,7 @@ def doctor(
     from . import consultation
 
     if from_report is not None:
-        if target or config or checkpoint or fix or dry_run or share:
+        if target or config or checkpoint or fix or dry_run or share or sarif:
             raise Problem(
                 "--from-report only reads", where="doctor --from-report", next=f"slowfast-verify doctor --from-report {from_report}"
             )
@@ -175,7 +158,7 @@ def doctor(
         from . import repair
 
         raise typer.Exit(repair.run(order, dry_run=dry_run, yes=yes, as_json=as_json))
-    raise typer.Exit(consultation.exit_code(consultation.hold(order, as_json=as_json, share=share)))
+    raise typer.Exit(consultation.exit_code(consultation.hold(order, as_json=as_json, share=share, sarif=sarif)))
 
 
 @app.command()
@@ -228,10 +211,11 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
     """Take away environments that this suite built."""
     from .image import clean as remove_images
     from .matrix import default
+    from .recipe_run import clean as remove_tried
     from .removal import clean as remove
 
     keep = set() if everything else {cell.id for cell in default().selection()}
-    gone = [*remove(keep), *remove_images(keep)]
+    gone = [*remove(keep), *remove_images(keep), *remove_tried()]
     typer.echo("\n".join(gone) or "nothing to take away")
 
 
@@ -243,7 +227,9 @@ def version() -> None:
     typer.echo(f"slowfast-verify {__version__} ({suite_revision()})")
 
 
+app.command()(packages)
 app.command()(bisect)
+app.add_typer(report_app, name="report")
 
 
 def main() -> None:

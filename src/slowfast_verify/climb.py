@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import carried, ground, image, layout, provision, recipe_run, report
+from . import carried, ground, image, layout, moving, provision, recipe_run, report
 from . import record as records
 from . import target as targets
 from .cell import Cell
@@ -34,11 +34,12 @@ STEP_SECONDS = 5.0
 
 
 def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
-          base: str = "", fresh: bool = False, from_recipe: bool = False) -> tuple[Record, int]:  # fmt: skip
+          base: str = "", fresh: bool = False, from_recipe: bool = False, checkout: Path | None = None) -> tuple[Record, int]:  # fmt: skip
     """Provision the cell and verify it; returns its record (written to `folder`) and the exit code.
 
     container: as an image, made from `base` (empty: the one that matrices/containers.toml names). fresh: also where nothing has changed
     since the last verdict, which is carried over otherwise. from_recipe: by the commands that `slowfast-verify recipe` prints for it.
+    checkout: with the code of this working copy in the place of the cell's own.
     """
     wheels = matrix.stack_of(cell).wheels_of(cell)
     print(
@@ -46,7 +47,7 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         flush=True,
     )
     made: Path | None = None
-    runner = "docker" if container else FROM_RECIPE if from_recipe else ""
+    runner = "docker" if container else FROM_RECIPE if from_recipe else moving.RUNNER if checkout else ""
     try:
         if container:
             made = image.build(cell, matrix, base, say=lambda text: print(text, flush=True))
@@ -54,7 +55,9 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
             made = recipe_run.carry_out(cell, matrix, say=lambda text: print(text, flush=True))
         else:
             standing = provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
-            if not (fresh or extra) and (found := carried.carried_over(standing)):
+            if checkout:
+                made = moving.with_checkout(cell, matrix, standing, checkout, say=lambda text: print(text, flush=True))
+            elif not (fresh or extra) and (found := carried.carried_over(standing)):
                 print(report.carried_notice(found), flush=True)
                 records.write(found, folder, lock=standing.lock)
                 return found, exit_code(found)
@@ -63,11 +66,16 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
         return _unbuilt(cell, "install", "not verified", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
     except Infrastructure as problem:
         print(str(problem), flush=True)
-        return _unbuilt(cell, "install", "infrastructure", folder, problem.what, problem.where, runner), PROBLEMS_FOUND
+        return _unbuilt(cell, "install", "infrastructure", folder, problem.what, problem.where, runner), NOTHING_VERIFIED
     except provision.InstallFailed as failed:
         print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
         return _install_failed(cell, matrix, failed, folder, runner)
-    return verify_cell(cell, folder, jobs=jobs, extra=(*extra, *(("--standing", str(made)) if made else ())), made=made)
+    record, code = verify_cell(cell, folder, jobs=jobs, extra=(*extra, *(("--standing", str(made)) if made else ())), made=made)
+    if checkout:
+        record = moving.without_expectations(record)
+        records.write(record, folder)
+        code = exit_code(record)
+    return record, code
 
 
 def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), made: Path | None = None) -> tuple[Record, int]:
@@ -84,7 +92,7 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
         problem = error if isinstance(error, Infrastructure) else Infrastructure("the disk is full", where=str(error))
         print(str(problem), flush=True)
         detail = problem.cause or problem.where
-        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=detail), PROBLEMS_FOUND
+        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=detail), NOTHING_VERIFIED
     finally:
         if standing:
             ground.release(standing)
@@ -148,10 +156,12 @@ def verify_target(name: str, subject: str, config: str | None, checkpoint: str |
 
 
 def exit_code(record: Record) -> int:
-    """0 healthy (as expected), 1 problems found, 4 nothing could be verified."""
+    """0 healthy (as expected), 1 problems found, 4 nothing could be verified, or an outage kept a part from being verified."""
     outcomes = {check.outcome for check in record.checks}
-    if outcomes & {"failed", "passed unexpectedly", "infrastructure"}:
+    if outcomes & {"failed", "passed unexpectedly"}:
         return PROBLEMS_FOUND
+    if "infrastructure" in outcomes:  # never red, and not green either
+        return NOTHING_VERIFIED
     return HEALTHY if outcomes - {"not verified"} else NOTHING_VERIFIED
 
 

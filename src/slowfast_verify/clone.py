@@ -13,7 +13,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -155,9 +155,20 @@ def _moved(text: str, moved: dict[Path, Path]) -> str:
     """The text with every moved folder's path replaced, the longest first; also as written in a file: address or an escaped string."""
     for old in sorted(moved, key=lambda folder: -len(str(folder))):
         new = moved[old]
-        for spell in (str, lambda path: quote(path.as_posix()), lambda path: str(path).replace("\\", "\\\\"), Path.as_posix):
+        for spell in SPELLINGS:
             text = text.replace(spell(old), spell(new))
     return text
+
+
+def _by_backslashes(path: Path) -> str:
+    return str(path).replace("/", "\\")
+
+
+#: How a path stands in a file: as it is, in an address, as a Windows program under Wine has it, each also escaped.
+SPELLINGS: tuple[Callable[[Path], str], ...] = (
+    str, lambda path: quote(path.as_posix()), lambda path: str(path).replace("\\", "\\\\"), Path.as_posix,
+    _by_backslashes, lambda path: _by_backslashes(path).replace("\\", "\\\\"),
+)  # fmt: skip
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -10,9 +10,26 @@ import sys
 
 from rich.console import Console
 
-from . import layout, report
+from . import compatibility, layout, report
 from . import record as records
 from .errors import Problem
+from .record import Record
+
+
+def unverified(shown: list[Record]) -> list[str]:
+    """A line for each cell that an outage or this machine kept from being verified: no skip may pass for green."""
+    lines = []
+    for record in shown:
+        outage = next((check for check in record.checks if check.outcome == "infrastructure"), None)
+        if outage:
+            lines.append(f"NOT VERIFIED, infrastructure: {record.cell} at {outage.rung}: {_first(outage.reason)}")
+        elif all(check.outcome == "not verified" for check in record.checks):
+            lines.append(f"NOT VERIFIED: {record.cell}: {_first(record.checks[0].reason)}")
+    return lines
+
+
+def _first(reason: str | None) -> str:
+    return ((reason or "").strip().splitlines() or ["no reason was given"])[0][:300]
 
 
 def standing() -> dict[str, tuple[int, int]]:
@@ -31,18 +48,20 @@ def close_run(before: dict[str, tuple[int, int]]) -> None:
     if not fresh:
         return
     everything, complaints = report.load([folder])
-    shown = [record for record in everything if record.cell in fresh]
+    shown = [held.record for held in everything if held.cell in fresh]
     console = Console(width=None if sys.stdout.isatty() else 180)
     console.print()
     report.print_summary(shown, console)
     try:
-        records.write_beside(folder / "COMPATIBILITY.md", report.markdown(everything))
+        records.write_beside(folder / "COMPATIBILITY.md", compatibility.markdown(everything))
         console.print(f"records and COMPATIBILITY.md: {folder}", highlight=False, soft_wrap=True)
     except Problem as problem:
         print(problem, file=sys.stderr)
     for complaint in complaints:
         print(complaint, file=sys.stderr)
-    if shown and all(check.outcome == "not verified" for record in shown for check in record.checks):
+    for line in unverified(shown):
+        print(line, flush=True)
+    if shown and all(check.outcome in ("not verified", "infrastructure") for record in shown for check in record.checks):
         print("no cell could be verified here: that is no success (exit status 4)", file=sys.stderr, flush=True)
         sys.stdout.flush()
         os._exit(4)

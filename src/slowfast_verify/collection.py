@@ -27,7 +27,7 @@ from .record import CheckResult, Frozen, Record
 
 LARGEST = 64 * 1024 * 1024  # bytes of one record; 400 checks with all they may say are under 3 MB
 STALE_DAYS = 30
-CELL = re.compile(r"(?!\.)[\w.@+-]{1,200}")  # becomes the name of a file, of a page, of an anchor
+LONGEST_CELL = 200  # characters: it becomes the name of a file, of a page, of an anchor
 RUN = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)-[\w.]{1,40}", re.ASCII)
 AHEAD = timedelta(days=1)  # a clock may be wrong by that much; what is further ahead would be the newest for ever
 
@@ -38,6 +38,12 @@ class Refused(Frozen):
     where: str
     why: str
     sha256: str = ""
+
+
+class RefusedLine(Frozen):
+    """A line of a collection that is no record."""
+
+    refused: Refused
 
 
 class Past(Frozen):
@@ -73,7 +79,7 @@ class Held(Frozen):
 
         Runs that did not answer it are passed over.
         """
-        begun = self.record.run
+        begun = (self.standing or self.record).run
         for past in self.history:
             if check.id not in past.checks:
                 continue
@@ -161,7 +167,7 @@ def _one(text: bytes, where: str) -> Record | Refused:
         return Refused(where=where, why=f"it has more than {LARGEST // 1024**2} MiB", sha256="")
     if text.startswith(b'{"refused":'):
         try:
-            return _Line.model_validate_json(text).refused
+            return RefusedLine.model_validate_json(text).refused
         except ValidationError as error:
             return Refused(where=where, why=f"not a record: {records.told(error)}", sha256=digest)
     try:
@@ -170,17 +176,11 @@ def _one(text: bytes, where: str) -> Record | Refused:
     except (ValueError, RecursionError) as error:
         why = records.told(error) if isinstance(error, ValueError) else "it is nested without end"
         return Refused(where=where, why=f"not a record: {why}", sha256=digest)
-    if not CELL.fullmatch(found.cell):
-        return Refused(where=where, why=f"not a record: {found.cell[:60]!r} cannot be the name of a cell", sha256=digest)
+    if len(found.cell) > LONGEST_CELL:
+        return Refused(where=where, why=f"not a record: {found.cell[:60]!r}... cannot be the name of a cell", sha256=digest)
     if moment_of > datetime.now(UTC) + AHEAD:
         return Refused(where=where, why=f"not a record: its run lies in the future ({found.run})", sha256=digest)
     return found
-
-
-class _Line(Frozen):
-    """A line of a collection that is no record."""
-
-    refused: Refused
 
 
 # -- merging -----------------------------------------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ class _Line(Frozen):
 def line(item: Record | Refused) -> bytes:
     """One line of a collection, without its end: the same bytes for the same record, however it was written."""
     if isinstance(item, Refused):
-        return _Line(refused=item).model_dump_json().encode()
+        return RefusedLine(refused=item).model_dump_json().encode()
     ordered = item.model_copy(update={"target": dict(sorted(item.target.items()))})
     return ordered.model_dump_json(by_alias=True, exclude_none=True).encode()
 
@@ -203,23 +203,32 @@ class Collection:
 
     def __init__(self, items: Iterable[Record | Refused]) -> None:
         self._spool = tempfile.TemporaryFile(prefix="slowfast-verify-")  # noqa: SIM115 (open as long as this object)
-        self._index: dict[tuple[str, str], tuple[str, int, int]] = {}  # {(cell, run): (sha256, offset, length)}
+        self._index: dict[tuple[str, str], tuple[tuple[str, str], int, int]] = {}  # {(cell, run): ((sha256, carried over), offset, length)}
         refused: set[Refused] = set()
-        for item in items:
-            if isinstance(item, Refused):
-                refused.add(item)
-                continue
-            text = line(item)
-            key, digest = (item.cell, item.run), hashlib.sha256(text).hexdigest()
-            there = self._index.get(key)
-            if there and there[0] == digest:
-                continue  # the same record twice
-            if there:  # two records that call themselves the same run: the greater digest stays, wherever either came from
-                refused.add(Refused(where=f"{item.cell} {item.run}", why="another record of the same run says something else",
-                                    sha256=min(digest, there[0])))  # fmt: skip
-            if there is None or digest > there[0]:
-                self._index[key] = (digest, self._spool.seek(0, os.SEEK_END), self._spool.write(text))
+        try:
+            for item in items:
+                refused |= {item} if isinstance(item, Refused) else self._take(item)
+        except BaseException:
+            self._spool.close()
+            raise
         self.refused = sorted(refused, key=lambda item: (item.where, item.why, item.sha256))
+
+    def _take(self, item: Record) -> set[Refused]:
+        """Keep a record; returns what contradicts it.
+
+        Of two records that call themselves the same run and say different things the one with the greater digest stays, wherever either
+        came from. A verdict that a later run carried over is the same record: the latest notice of it stays.
+        """
+        text = line(item)
+        said = line(item.model_copy(update={"carried_over": None})) if item.carried_over else text
+        key, digest = (item.cell, item.run), hashlib.sha256(said).hexdigest()
+        rank, there = (digest, item.carried_over or ""), self._index.get(key)
+        if there is None or rank > there[0]:
+            self._index[key] = (rank, self._spool.seek(0, os.SEEK_END), self._spool.write(text))
+        if there is None or there[0][0] == digest:
+            return set()
+        why = "another record of the same run says something else"
+        return {Refused(where=f"{item.cell} {item.run}", why=why, sha256=min(digest, there[0][0]))}
 
     @classmethod
     def of(cls, paths: Iterable[Path]) -> Self:

@@ -31,14 +31,17 @@ def order_of(target: str | None, subject: str, rung: str, config: str | None, ch
     return Order(container.stand(active.target_of(target)), subject, rung, config, checkpoint, began=began)
 
 
-def hold(order: Order, *, as_json: bool = False, quiet: bool = False, share: Path | None = None) -> Examination:
+def hold(order: Order, *, as_json: bool = False, quiet: bool = False, share: Path | None = None,
+         sarif: Path | None = None) -> Examination:  # fmt: skip
     """Examine and tell; as_json: one document on standard output and nothing else there. quiet: tell nothing at all.
 
-    share: a file for a report that can be posted; whether it can be written is found out before the examination.
+    share: a file for a report that can be posted; sarif: one for the findings as SARIF, scrubbed likewise. Whether they can be written is
+    found out before the examination.
     """
-    if share is not None and (share.is_dir() or not share.absolute().parent.is_dir()):
-        raise Problem("the report cannot be written", where=str(share), cause="a file in a folder that exists is meant",
-                      next="slowfast-verify doctor --share report.md")  # fmt: skip
+    for option, path in (("--share report.md", share), ("--sarif findings.sarif", sarif)):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise Problem("the report cannot be written", where=str(path), cause="a file in a folder that exists is meant",
+                          next=f"slowfast-verify doctor {option}")  # fmt: skip
     with _telling(order, silent=as_json or quiet):
         found = examine(order)
     if not quiet:
@@ -50,6 +53,14 @@ def hold(order: Order, *, as_json: bool = False, quiet: bool = False, share: Pat
         document = found.model_dump(by_alias=True, exclude_none=True)
         write_shared(share, document, "\n".join(told.lines(found)), who=identity(argv=order.target.argv))
         print(f"written: {share}; read it before you post it", file=sys.stderr)
+    if sarif is not None:
+        from .formats.sarif import sarif as findings
+        from .identity import identity
+        from .share import scrubbed, write_whole
+
+        clean = Examination.model_validate(scrubbed(found.model_dump(by_alias=True, exclude_none=True), identity(argv=order.target.argv)))
+        write_whole(sarif, findings(clean), "slowfast-verify doctor --sarif FILE")
+        print(f"written: {sarif}", file=sys.stderr)
     return found
 
 

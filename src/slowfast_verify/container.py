@@ -29,10 +29,26 @@ class SystemPackage(Row):
     reason: str
 
 
+class Starter(Row):
+    """The commands that start an engine of ours and make its base image, and Debian's packages that bring them."""
+
+    commands: list[str]
+    debian: list[str]
+
+
+class MadeHere(Row):
+    """The Debian release that has a Python, for a base image that cannot be pulled."""
+
+    python: str
+    suite: str
+
+
 class Containers(Row):
     """matrices/containers.toml. base: the image that a cell's is made from; shm: size of /dev/shm; keep_seconds: the longest life."""
 
     base: str
+    starter: Starter
+    made_here: list[MadeHere]
     shm: str
     shm_reason: str
     keep_seconds: int

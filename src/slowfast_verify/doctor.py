@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,12 +109,13 @@ class _Climb:
     def __init__(self, order: Order, wanted: Subject, asked: dict[str, Any], first: dict[str, Observation], folder: Path) -> None:
         from .cause import Causes
         from .prescription import Prescriber
-        from .shell import own_shell
+        from .reach import reach_of
         from .symptom import Reader
 
         self.order = order
         self.staged = Staged(wanted.name, order.target, folder, asked, first, self._step)
-        self.prescriber = Prescriber(self.staged.inventory, first["environment"].facts or {}, wanted, own_shell())
+        plain = Prescriber(self.staged.inventory, first["environment"].facts or {}, wanted)
+        self.prescriber = replace(plain, reach=reach_of(order.target, plain.site))
         self.reader = Reader(self.staged)
         self.causes = Causes(self.staged, self.prescriber, self.reader)
         self.judged: list[Judged] = []

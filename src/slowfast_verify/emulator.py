@@ -7,7 +7,6 @@ cell's fault: NotVerifiable or Infrastructure.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -28,7 +27,6 @@ from .question import Observation
 
 Kind = Literal["wine", "qemu"]
 KINDS: tuple[Kind, ...] = ("wine", "qemu")
-PREFIX_SECONDS = 180.0  # a first start writes some 600 MB of links and files
 START_SECONDS = 90.0  # a Python that prints one word; 4 s where nothing else runs
 SIGN_OF_LIFE = "it starts"
 
@@ -213,48 +211,6 @@ def whose_fault(kind: str, seen: Sequence[Observation]) -> str | None:
     return None
 
 
-# ---- Wine ---------------------------------------------------------------------------------------------------------------
-
-
-def windows_path(path: str | Path) -> str:
-    r"""A path of this machine as a Windows program under Wine sees it: Z: is the root of the file system."""
-    text = str(path)
-    return "Z:" + text.replace("/", "\\") if text.startswith("/") else text
-
-
-def wine_variables(prefix: Path) -> dict[str, str]:
-    """What a process under Wine needs beside its argv."""
-    return {**all_emulators()["wine"].variables(), "WINEPREFIX": str(prefix)}
-
-
-def make_prefix(prefix: Path) -> None:
-    """A fresh Wine prefix that calls itself Windows 10. Raises Infrastructure where Wine does not manage that."""
-    shutil.rmtree(prefix, ignore_errors=True)
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    _wine(prefix, "wineboot", "--init")
-    _wine(prefix, "winecfg", "-v", "win10")  # a fresh one is Windows 7, on which Python >= 3.9 does not start
-    end_server(prefix)
-    if not prefix_stands(prefix):
-        raise Infrastructure(
-            "Wine made no usable prefix", where=str(prefix), cause="it crashed, or the disk is full", next=f"rm -r {prefix}"
-        )
-
-
-def prefix_stands(prefix: Path) -> bool:
-    """Whether the prefix has what Wine cannot start without."""
-    needed = ("system.reg", "user.reg", "dosdevices/z:", "drive_c/windows/system32/kernel32.dll")
-    return all((prefix / name).exists() and ((prefix / name).is_dir() or (prefix / name).stat().st_size) for name in needed)
-
-
-def end_server(prefix: Path) -> None:
-    """End the wineserver of this prefix, and with it whatever still runs there; nobody else's."""
-    try:
-        subprocess.run(["wineserver", "-k"], env=_environ(prefix), capture_output=True, timeout=30, check=False)
-        subprocess.run(["wineserver", "-w"], env=_environ(prefix), capture_output=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return  # it is not there, or it does not listen: the process group is ended by whoever started it
-
-
 # ---- qemu-user ----------------------------------------------------------------------------------------------------------
 
 
@@ -272,21 +228,3 @@ def qemu_python(root: Path) -> Path:
         write_text(script, text)
         script.chmod(0o755)
     return script
-
-
-def _environ(prefix: Path) -> dict[str, str]:
-    return {**os.environ, **wine_variables(prefix)}
-
-
-def _wine(prefix: Path, *arguments: str) -> None:
-    process = subprocess.Popen(["wine", *arguments], env=_environ(prefix), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
-    try:
-        _, said = process.communicate(timeout=PREFIX_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise Infrastructure(f"wine {arguments[0]} gave no answer within {PREFIX_SECONDS:g} s", where=str(prefix)) from None
-    finally:
-        end_group(process)
-    if process.returncode:
-        last = (said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
-        raise Infrastructure(f"wine {arguments[0]} left with status {process.returncode}", where=str(prefix), cause=last)

@@ -32,6 +32,23 @@ def run_to_end(argv: list[str], stream: BinaryIO, env: dict[str, str], seconds: 
         command.end()
 
 
+def run_through_pipes(argv: list[str], env: dict[str, str], seconds: float, folder: str) -> tuple[int | None, bytes]:
+    """(exit status, output) of a command whose standard streams are pipes, which Wine wants; no status: no end within the time limit."""
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=folder, start_new_session=True
+    )
+    try:
+        said, _ = process.communicate(timeout=seconds)
+        return process.returncode, said
+    except subprocess.TimeoutExpired as late:
+        return None, late.output or b""
+    finally:
+        end_group(process)
+        for stream in (process.stdin, process.stdout):
+            if stream and not stream.closed:
+                stream.close()
+
+
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End the process and its group: gently first, so that a supervisor can end what it supervises."""
     if os.name == "posix":

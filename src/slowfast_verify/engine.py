@@ -82,9 +82,14 @@ def folder() -> Path:
     return layout.home() / "engine"
 
 
+def missing(commands: list[str]) -> list[str]:
+    """Those of the commands that are not on PATH."""
+    return [name for name in commands if not shutil.which(name)]
+
+
 def start() -> str:
     """Start a dockerd of our own, or join the one that another process of ours started; returns its address."""
-    lost = [name for name in ("dockerd", "containerd", "docker") if not shutil.which(name)]
+    lost = missing(["dockerd", "containerd", "docker"])
     if os.name != "posix" or lost:
         raise NotVerifiable(f"no container engine can be started: {', '.join(lost) or 'only on Linux'} is not installed", where="PATH",
                             next="apt-get install --no-install-recommends docker.io debootstrap   (Debian, Ubuntu)")  # fmt: skip

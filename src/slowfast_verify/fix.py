@@ -12,12 +12,14 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from . import installer, layout
 from .action import Action, Edit
 from .atomic import write_text
 from .errors import Problem
+from .foreign import settle
+from .wine import windows_path, wine_variables
 
 Runner = Callable[[str, list[str]], None]
 
@@ -35,6 +37,12 @@ class Place:
     constraints: Path | None = None
     variables: dict[str, str] = field(default_factory=dict)
     opts: dict[str, str] = field(default_factory=dict)
+    runner: str = "native"
+
+    @property
+    def start(self) -> list[str]:
+        """The argv that starts its Python."""
+        return ["wine", str(self.python)] if self.runner == "wine" else [str(self.python)]
 
     @property
     def tmp(self) -> Path:
@@ -43,13 +51,17 @@ class Place:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def fill(self, text: str) -> str:
+    def told(self, text: str) -> str:
+        """The same as `fill`, with the paths as the environment's own programs spell them: Z:/... under Wine."""
+        return self.fill(text, lambda path: windows_path(path).replace("\\", "/") if self.runner == "wine" else str(path))
+
+    def fill(self, text: str, spelt: Callable[[Path], str] = str) -> str:
         """Put this place's paths where the data has {checkout}, {env}, {site}, {cell}, {python}, {fixtures} and {tmp}."""
         for key in re.findall(r"\{(checkout|env|site|cell|python|fixtures|tmp)\}", text):
             path = {"cell": self.folder, "fixtures": layout.fixtures()}.get(key) or getattr(self, key)
             if path is None:
                 raise Problem(f"the action needs a checkout, and this subject has none: {text}", code=3)
-            text = text.replace(f"{{{key}}}", str(path))
+            text = text.replace(f"{{{key}}}", spelt(path))
         return text
 
 
@@ -57,7 +69,9 @@ def environ(place: Place) -> dict[str, str]:
     """The variables of a command in the place: what its installer needs, and what activating the environment would set."""
     base = installer.environment(place.installer)
     path = os.pathsep.join([str(place.python.parent), *filter(None, [base.get("PATH")])])
-    return {**base, "PATH": path, "VIRTUAL_ENV": str(place.env), **{key: place.fill(value) for key, value in place.variables.items()}}
+    emulated = wine_variables(place.folder / "prefix") if place.runner == "wine" else {}
+    own = {key: place.told(value) for key, value in place.variables.items()}
+    return {**base, "PATH": path, "VIRTUAL_ENV": str(place.env), **emulated, **own}
 
 
 def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
@@ -69,6 +83,7 @@ def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
     if action.install:
         arguments = [place.fill(argument) for argument in action.install]
         run(f"{label} install", installer.install(place.installer, place.python, arguments, place.constraints))
+        settle(place.python)
     for name in action.remove:
         _remove(place, place.fill(name))
     for file in action.file:
@@ -79,28 +94,29 @@ def carry_out(action: Action, place: Place, run: Runner, label: str) -> None:
                 path.unlink()
             _link(Path(place.fill(file.link_to)), path)
         else:
-            write_text(path, place.fill(file.text or ""))
+            write_text(path, place.told(file.text or ""))
     for key, value in action.env.items():
-        filled = place.fill(value)
+        filled = place.told(value)
         before = place.variables.pop(key, None)
         if filled:  # an empty value takes the variable away
-            place.variables[key] = _before(filled, before) if before and key == "PYTHONPATH" else filled
-    place.opts.update({key: place.fill(value) for key, value in action.opts.items()})
+            place.variables[key] = _before(filled, before, place.runner) if before and key == "PYTHONPATH" else filled
+    place.opts.update({key: place.told(value) for key, value in action.opts.items()})
     if action.run:
         run(f"{label} run", command(place, action.run))
 
 
-def _before(entry: str, others: str) -> str:
+def _before(entry: str, others: str, runner: str) -> str:
     """A search path with the entry first; what names the same folder, or one inside it, gives way to it."""
-    return os.pathsep.join([entry, *(other for other in others.split(os.pathsep) if other and not Path(other).is_relative_to(entry))])
+    between, kind = (";", PureWindowsPath) if runner == "wine" else (os.pathsep, Path)
+    return between.join([entry, *(other for other in others.split(between) if other and not kind(other).is_relative_to(kind(entry)))])
 
 
 def command(place: Place, argv: list[str]) -> list[str]:
     """A command of the data as it runs in the place: `python` and `pip` are those of the environment, never the calling shell's."""
-    first, *rest = [place.fill(part) for part in argv]
-    own = {"python": [str(place.python)], "python3": [str(place.python)]}
-    own |= {name: [str(place.python), "-m", "pip"] for name in ("pip", "pip3")}
-    return [*own.get(first, [first]), *rest]
+    first, rest = argv[0], [place.told(part) for part in argv[1:]]
+    own = dict.fromkeys(("python", "python3", "{python}"), place.start)
+    own |= {name: [*place.start, "-m", "pip"] for name in ("pip", "pip3")}
+    return [*own.get(first, [place.fill(first)]), *rest]
 
 
 def _remove(place: Place, pattern: str) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .emulator import all_emulators, windows_path
+from .emulator import all_emulators
+from .wine import windows_path
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,15 @@ def foreign(python: Path) -> Foreign | None:
 def _of(kind: str, version: str, site: Path, env: Path) -> Foreign:
     own = env.parent / "build" / "bin" / "python"
     return Foreign(kind, all_emulators()[kind].uv_platform, version, site, own if own.exists() else Path(sys.executable))
+
+
+def settle(python: Path) -> None:
+    """Lay libraries where an installation on Windows itself would have: beside python.exe, and not among the packages."""
+    other = foreign(python)
+    if other and other.kind == "wine":
+        for path in other.site.glob("*.dll"):
+            if not (python.parent / path.name).exists():
+                shutil.copy2(path, python.parent / path.name)
 
 
 def respell(site: Path, checkout: Path) -> None:

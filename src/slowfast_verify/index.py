@@ -161,7 +161,7 @@ def _known() -> Iterator[dict[str, Any]]:
         fix = [step._asdict() for action in row.fix for step in steps(action)]
         shown = {
             "title": row.title, "rung": row.rung, "cause": _flat(row.explain.cause), "cause_zh": _flat(row.explain.cause_zh), "fix": fix,
-            **_tried(row, proven.get(name)), "unsure": _flat(row.unsure), "seen_in": row.seen_in,
+            **_tried(row, *proven.get(name, (None, ""))), "unsure": _flat(row.unsure), "seen_in": row.seen_in,
             "dead_ends": [dead.model_dump() for dead in row.dead_end], "applies": row.applies,
         }  # fmt: skip
         rules = [_rule(signature.model_dump(exclude={"unshown"})) for signature in row.signature]
@@ -186,22 +186,25 @@ def _rule(signature: dict[str, Any]) -> dict[str, Any]:
     return {**signature, "parts": parts}
 
 
-def _tried(row: KnownFailure, fixes: str | None) -> dict[str, Any]:
-    """What our tests did with the fix, in one sentence. fixes: the numbers of the actions that a green loop carried out, or `by hand`."""
+def _tried(row: KnownFailure, fixes: str | None, runner: str) -> dict[str, Any]:
+    """What our tests did with the fix, in one sentence. fixes: the numbers of the actions that a green loop carried out, or `by hand`;
+    runner: how its programs ran.
+    """
+    where = f" ({runner})" if runner != "native" else ""
     if fixes == "by hand":
-        text = "our tests broke an environment this way and followed the advice by hand, in a program of their own"
+        text = f"our tests broke an environment this way and followed the advice by hand, in a program of their own{where}"
     elif fixes:
-        text = f"our tests broke an environment this way and mended it by action {fixes} of the fix, with one installer"
+        text = f"our tests broke an environment this way and mended it by action {fixes} of the fix, with one installer{where}"
     else:
         text = f"not by our tests: {_flat(row.unreproduced) or 'no loop of it is green'}"
     return {"carried_out": bool(fixes) and fixes != "by hand", "tried": text}
 
 
-def _proven() -> dict[str, str]:
-    """{known failure: which actions of its fix a green loop carried out, or `by hand`}."""
+def _proven() -> dict[str, tuple[str, str]]:
+    """{known failure: which actions of its fix a green loop carried out, or `by hand`; how its programs ran}."""
     try:
         rows = json.loads(proven_file().read_text(encoding="utf-8"))
-        return {row["id"]: row["fixes"] for row in rows if row["outcome"] == "green"}
+        return {row["id"]: (row["fixes"], row.get("runner", "native")) for row in rows if row["outcome"] == "green"}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

@@ -90,6 +90,7 @@ class Witness(Row):
     python: a program for the clone's Python; command: an argv. Both end with another status than 0, or print what the signature matches.
     needs: what the machine must have (index, git, compiler). seconds: the time limit. by_hand: where the fix is advice, what following it
     means for this reproduction (download that file again, mend that line): the loop carries it out in the fix's place and says so.
+    locales: further languages of the system (LC_ALL) in which the broken environment is looked at and what it says is diagnosed.
     """
 
     environment: str = "classic"
@@ -99,6 +100,7 @@ class Witness(Row):
     needs: list[str] = []
     seconds: float = 120
     by_hand: list[Action] = []
+    locales: list[str] = []
 
     @model_validator(mode="after")
     def _one(self) -> Witness:
@@ -107,12 +109,21 @@ class Witness(Row):
         return self
 
 
+class Elsewhere(Row):
+    """A second loop of a known failure, in another environment: what breaks it there, and what shows it."""
+
+    reproduce: list[Action] = []
+    witness: Witness
+
+
 class KnownFailure(Row):
     """One known failure. Its id is the file's name.
 
     generic: a rule for a whole class of failures, which stands back where a specific one matches. consequence_of: known failures that
-    bring this one about: where one of them matches as well, it comes first. unsure: what the signature cannot tell, and how to find out.
-    unreproduced: why `reproduce` is empty: what a machine would need to show the failure.
+    bring this one about: where one of them matches as well, it comes first. applies: {axis or distribution: what must hold of it}, read
+    by prediction.py; provided: what must be so beside that, which no version tells: such a failure is not predicted. unsure: what the
+    signature cannot tell, and how to find out. unreproduced: why `reproduce` is empty: what a machine would need to show the failure.
+    elsewhere: loops in other environments.
     """
 
     id: str = ""
@@ -123,12 +134,14 @@ class KnownFailure(Row):
     generic: bool = False
     consequence_of: list[str] = []
     applies: dict[str, str] = Field(default_factory=dict)
+    provided: str = ""
     explain: Explain
     unsure: str = ""
     fix: list[Action] = []
     dead_end: list[DeadEnd] = []
     reproduce: list[Action] = []
     witness: Witness | None = None
+    elsewhere: list[Elsewhere] = []
     unreproduced: str = ""
     example: Example | None = None
     near_miss: list[NearMiss] = []

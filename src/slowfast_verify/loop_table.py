@@ -13,7 +13,8 @@ from pathlib import Path
 from . import knowledge, layout
 from .atomic import write_text
 from .errors import HEALTHY, PROBLEMS_FOUND
-from .loop import LoopResult, loops
+from .healthy import loops
+from .loop import LoopResult, identifiers, row_of
 
 HEAD = """# Break, diagnose, fix, green
 
@@ -24,6 +25,9 @@ named this failure first, the fix was carried out, and the witness turned green.
 that the fix is an advice, and the loop followed it for its own reproduction. *as it is* marks what upstream's own files show without
 anything being broken.
 """
+
+EMULATED = """The programs are that system's own, unchanged; the system around them is the emulator's. What it does otherwise stands in
+docs/other-systems.md, and none of these rows says what the system itself does."""
 
 
 def fresh() -> Path:
@@ -59,8 +63,7 @@ def take_in() -> dict[str, LoopResult]:
         row = LoopResult.model_validate_json(path.read_text(encoding="utf-8"))
         if row.outcome != "not run" or row.id not in found:
             found[row.id] = row
-    table = knowledge.all_known()
-    return {name: found[name] for name in sorted(found) if name in table and table[name].witness}
+    return {name: found[name] for name in identifiers() if name in found}
 
 
 def render(found: dict[str, LoopResult]) -> str:
@@ -68,18 +71,14 @@ def render(found: dict[str, LoopResult]) -> str:
     table = knowledge.all_known()
     green = [row for row in found.values() if row.outcome == "green"]
     other = [row for row in found.values() if row.outcome != "green"]
-    waiting = sorted(name for name, row in table.items() if row.witness and name not in found)
+    waiting = [name for name in identifiers() if name not in found]
     without = {name: row.unreproduced for name, row in table.items() if not row.witness}
     lines = [HEAD, f"{len(table)} known failures: {len(green)} loops green, {len(other)} not green, {len(waiting)} not tried yet, "
-             f"{len(without)} not reproduced. {_examples(table)}", "", "## Green", "",
-             "| known failure | environment | needs | fix | seconds |", "|---|---|---|---|---|"]  # fmt: skip
-    for row in green:
-        mark = "" if table[row.id].reproduce else " (as it is)"
-        lines.append(f"| {row.id} | {row.environment}{mark} | {', '.join(row.needs) or '-'} | {row.fixes} | {row.seconds:.0f} |")
-    total = sum(row.seconds for row in green)
-    lines += ["", f"All of them: {total:.0f} s of work, several at a time. Environments:", ""]
+             f"{len(without)} not reproduced. {_examples(table)}", "", "## Green", "", *_green(green, "native")]  # fmt: skip
+    for runner in sorted({row.runner for row in green} - {"native"}):
+        lines += ["", f"## Green: {runner}", "", EMULATED, "", *_green(green, runner)]
     used = {row.environment for row in found.values()}
-    lines += [f"- **{name}**: {row.holds}" for name, row in loops().environment.items() if name in used]
+    lines += ["", "Environments:", "", *(f"- **{name}**: {row.holds}" for name, row in loops().environment.items() if name in used)]
     if other or waiting:
         lines += ["", "## Not green", "", "| known failure | environment | outcome | why |", "|---|---|---|---|"]
         lines += [f"| {row.id} | {row.environment} | {row.outcome} | {_cell(row.reason)} |" for row in other]
@@ -89,8 +88,21 @@ def render(found: dict[str, LoopResult]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _green(green: list[LoopResult], runner: str) -> list[str]:
+    """The rows of the loops that ran that way, and what they cost."""
+    rows = [row for row in green if row.runner == runner]
+    spoken = any(row.locales for row in rows)
+    head = ["known failure", "environment", *(["also diagnosed in"] if spoken else []), "needs", "fix", "seconds"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in rows:
+        where = row.environment + ("" if row_of(row.id).reproduce else " (as it is)")
+        told = [row.id.partition("@")[0], where, *([", ".join(row.locales) or "-"] if spoken else []), ", ".join(row.needs) or "-"]
+        lines.append(f"| {' | '.join([*told, row.fixes, f'{row.seconds:.0f}'])} |")
+    return [*lines, "", f"All of them: {sum(row.seconds for row in rows):.0f} s of work, several at a time."]
+
+
 def _environment(name: str) -> str:
-    found = knowledge.known(name).witness
+    found = row_of(name).witness
     return found.environment if found else ""
 
 

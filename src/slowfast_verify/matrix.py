@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import itertools
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from pydantic import Field
 
+from . import by_rule, layout
 from . import cell as cells
-from . import layout
 from .cell import Cell, When
 from .data import Row, load
 from .emulator import emulator_of
 from .errors import Problem, did_you_mean
 from .expectation import Expectation
 from .knowledge import known
+from .space import Space, axes, place_of
 from .subject import Subject, all_subjects
 
 
@@ -47,6 +48,7 @@ class Wheels(Row):
 
     index is `default` (what the installer is configured with) or an address; `also` is added to torch's version.
     megabytes: of the largest finished environment of these wheels (matrices/room.toml says what building it takes).
+    channels and packages take the index's place in a conda cell: what the solver is asked for beside Python and pip, and where.
     """
 
     when: When
@@ -54,6 +56,8 @@ class Wheels(Row):
     find_links: str = ""
     local: str = ""
     also: str = ""
+    channels: list[str] = []
+    packages: list[str] = []
     megabytes: int
     minutes: float = 3.0
     note: str
@@ -101,10 +105,19 @@ class Chosen(Row):
     reason: str
 
 
+class Elsewhere(Row):
+    """A cell that stands for another system, and why this one. container: as an image, not in the cache."""
+
+    cell: str
+    container: bool = False
+    reason: str
+
+
 class Selection(Row):
-    """What `nox -s matrix` runs when nobody says which."""
+    """What `nox -s matrix` runs when nobody says which, and what `nox -s elsewhere` does."""
 
     chosen: list[Chosen]
+    elsewhere: list[Elsewhere] = []
 
 
 class Matrix:
@@ -117,6 +130,7 @@ class Matrix:
             path.stem: load(path, Stack).model_copy(update={"name": path.stem}) for path in sorted((self.folder / "stacks").glob("*.toml"))
         }
         self.cells: dict[str, Cell] = {}
+        self._by_rule: dict[str, Stack] = {}
         for stack in self.stacks.values():
             self._expand(stack)
         self._check_subjects()
@@ -186,8 +200,22 @@ class Matrix:
                 for identifier in revision.workarounds:
                     known(identifier)
 
+    @cached_property
+    def space(self) -> Space:
+        """Every cell that can exist, by rule; most of them are only resolved."""
+        return Space(self.subjects, axes(self.folder))
+
+    @cached_property
+    def everything(self) -> dict[str, Cell]:
+        """{id: cell} of the stacks and of the space; a stack comes first."""
+        return {**self.cells, **{cell.id: cell for cell in self.space.cells() if cell.id not in self.cells}}
+
     def stack_of(self, cell: Cell) -> Stack:
-        """The stack that spans the cell."""
+        """The stack that spans the cell, or the one that is drawn up for it by rule."""
+        if cell.stack not in self.stacks:
+            name = cell.stack or self.space.stack_name(cell.torch, place_of(cell), cell.python)
+            self._by_rule.setdefault(name, by_rule.stack(name, self.space, list(self.stacks.values())))
+            return self._by_rule[name]
         return self.stacks[cell.stack]
 
     def expectations(self, cell: Cell) -> list[Expectation]:
@@ -199,17 +227,33 @@ class Matrix:
         """The cell of that id; raises Problem with the nearest one."""
         if identifier in self.cells:
             return self.cells[identifier]
-        cells.parse(identifier)
+        cell = cells.parse(identifier)
+        reason = self.why_not(cell)
+        if not reason:
+            return cell.model_copy(update={"stack": self.space.stack_name(cell.torch, place_of(cell), cell.python)})
+        near = did_you_mean(identifier, list(self.cells))
         raise Problem(
-            f"no stack spans the cell {identifier!r}",
-            where="matrices/stacks/",
-            cause=did_you_mean(identifier, list(self.cells)) or "its stack does not list one of its values",
-            next="slowfast-verify cells lists every cell; add the value to the axes of a stack",
+            f"no stack spans the cell {identifier!r}, and none can be drawn up for it",
+            where="matrices/stacks/, matrices/space.toml",
+            cause=f"{reason}; {near}" if near else reason,
+            next="slowfast-verify cells --all lists every cell; add the value to the axes of a stack",
         )
 
-    def select(self, *globs: str) -> list[Cell]:
-        """Cells whose id fits one of the globs (`linux-*torch2*`); none is a Problem, not an empty run."""
+    def why_not(self, cell: Cell) -> str:
+        """Why a cell cannot exist by rule; empty where it can."""
+        name = f"{cell.subject}@{cell.revision}"
+        if cell.installer not in self.space.axes.installer or name not in self.space.axes.subject:
+            return f"matrices/space.toml lists no {cell.installer if cell.installer not in self.space.axes.installer else name}"
+        return self.space.why_not(place_of(cell), cell.python, cell.torch, cell.accelerator, name)
+
+    def select(self, *globs: str, everywhere: bool = False) -> list[Cell]:
+        """Cells whose id fits one of the globs (`linux-*torch2*`); none is a Problem, not an empty run.
+
+        Those of the stacks, and where these have none or everywhere is set, of all that can exist.
+        """
         found = [cell for cell in self.cells.values() if any(fnmatchcase(cell.id, glob) for glob in globs)]
+        if everywhere or not found:
+            found = [cell for cell in self.everything.values() if any(fnmatchcase(cell.id, glob) for glob in globs)]
         if not found:
             raise Problem(
                 f"no cell fits {' '.join(globs)}",
@@ -223,6 +267,12 @@ class Matrix:
         """The default selection, in its order, as far as this machine can run it, natively or under an emulator."""
         rows = load(self.folder / "selection.toml", Selection).chosen
         return [cell for cell in (self.cell(row.cell) for row in rows) if runnable(cell)]
+
+    def elsewhere(self) -> list[Elsewhere]:
+        """The cells that stand for other systems; a row that names no cell is a Problem."""
+        rows = load(self.folder / "selection.toml", Selection).elsewhere
+        assert all(self.cell(row.cell) for row in rows)
+        return rows
 
 
 def runs_here(cell: Cell) -> bool:

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from . import ladder, layout
-from . import target as targets
+from . import ground, ladder, layout
 from .atomic import write_text
 from .errors import TOOL_FAILED, NotVerifiable
 from .expectation import check_matches
@@ -65,7 +64,7 @@ def main(file: str) -> int:
     """Judge; 0 whatever the outcome is, 3 where the environment does not even answer (the answer then says what it said)."""
     asked = json.loads(Path(file).read_text(encoding="utf-8"))
     environment = Provisioned.model_validate(asked["environment"])
-    target = targets.of_python(environment.python).with_env({**environment.variables, "CUDA_VISIBLE_DEVICES": ""})
+    target = ground.target_of(environment).with_env({**environment.variables, "CUDA_VISIBLE_DEVICES": ""})
     seen = observe(target, [ladder.inventory_question(subject(asked["subject"]))])["inventory"]
     if seen.facts is None:
         _answer(asked, {"unreachable": f"{seen.message}\n{seen.traceback or seen.stderr_tail}", "results": []})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
-from . import aarch64, interpreter, layout, provision, room, sources
+from . import aarch64, conda_env, interpreter, layout, provision, room, sources
 from .cell import Cell
 from .emulator import emulator_of
-from .errors import NotVerifiable
+from .errors import NotVerifiable, Problem
 from .matrix import Matrix, default, runnable
 from .room import Demand
 
@@ -34,7 +36,14 @@ def offered(arguments: list[str]) -> list[Cell]:
     named = any(word.startswith("matrix(") for word in arguments) or any(
         w in ("-k", "--keywords") or w.startswith("--keywords=") for w in arguments
     )
-    return [cell for cell in matrix.cells.values() if runnable(cell)] if named else matrix.selection()
+    if not named:
+        return matrix.selection()
+    asked = [found[1] for word in arguments if (found := re.fullmatch(r"matrix\((.+)\)", word)) and found[1] not in matrix.cells]
+    by_rule = []
+    for identifier in asked:  # a cell outside the stacks is a session once it is asked for by its name
+        with suppress(Problem):  # no such cell: nox says that there is no such session
+            by_rule.append(matrix.cell(identifier))
+    return [cell for cell in [*matrix.cells.values(), *by_rule] if runnable(cell)]
 
 
 def plan_of(globs: list[str] | None) -> list[Planned]:
@@ -61,6 +70,8 @@ def _obstacle(cell: Cell, matrix: Matrix) -> str | None:
             emulated.require()
             if emulated.kind == "qemu":
                 aarch64.offer(cell.python)
+        elif cell.installer == "conda":
+            conda_env.backend()
         else:
             interpreter.find(cell.python)
     except NotVerifiable as problem:

@@ -16,8 +16,9 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from . import distributions, knowledge, shell, torch_pairs
+from . import distributions, knowledge, torch_pairs
 from .action import Action
+from .reach import HERE, Reach
 from .snapshot import FOLDER
 from .subject import Subject
 
@@ -32,7 +33,7 @@ class Prescriber:
     inventory: Facts
     facts: Facts
     subject: Subject
-    shell: shell.Shell = "sh"
+    reach: Reach = HERE
 
     @property
     def installer(self) -> str:
@@ -63,7 +64,7 @@ class Prescriber:
 
     def concerns(self, action: Action) -> bool:
         """Whether an action is for this system and this installer; what it says of other axes (a cell's) is left aside."""
-        here = {"os": SYSTEM.get(sys.platform, "linux"), "installer": self.installer}
+        here = {"os": self.reach.system or SYSTEM.get(sys.platform, "linux"), "installer": self.installer}
         for axis, wanted in action.when.items():
             allowed = [wanted] if isinstance(wanted, str) else list(wanted)
             if axis in here and here[axis] not in allowed:
@@ -85,40 +86,41 @@ class Prescriber:
     def lines(self, action: Action) -> list[str]:
         """What a person does for this action, a command or a sentence each, in order."""
         python, found = self.inventory["executable"], []
-        found += [f"in {edit.file}: replace {edit.find} by {edit.replace}" for edit in action.edit]
+        found += [self.reach.editing(python, self._edited(edit.file), edit.find, edit.replace) for edit in action.edit]
         if action.uninstall:
-            found.append(self._install("uninstall", action.uninstall))
-        found += [shell.removing(self.fill(path), self.shell) for path in action.remove]
+            found += self._install("uninstall", action.uninstall)
+        found += [self.reach.removing(self.fill(path)) for path in action.remove]
         if action.install:
-            found.append(self._install("install", [self.fill(part) for part in action.install]))
+            found += self._install("install", [self.fill(part) for part in action.install])
         for row in action.file:
             path = self.fill(row.path)
             found.append(
-                f"write {path}: {row.text!r}" if row.text is not None else shell.linking(path, self.fill(row.link_to or ""), self.shell)
+                self.reach.writing(path, row.text) if row.text is not None else self.reach.linking(path, self.fill(row.link_to or ""))
             )
         for key, value in action.env.items():
-            before = os.environ.get(key, "") if key == "PYTHONPATH" else ""
-            filled = os.pathsep.join(filter(None, [self.fill(value), before]))
-            found.append(shell.setting(key, filled, self.shell) if value else shell.unsetting(key, self.shell))
+            before = os.environ.get(key, "") if key == "PYTHONPATH" and self.reach.kind == "here" else ""
+            found.append(self.reach.setting(key, os.pathsep.join(filter(None, [self.fill(value), before])) if value else ""))
         if action.opts:
             found.append("--opts " + " ".join(f"{key} {value}" for key, value in action.opts.items()))
         if action.run:
-            found.append(shell.written([self.fill(part).replace("{python}", python) for part in action.run], self.shell))
+            found.append(self.reach.written([python if part == "python" else self.fill(part) for part in action.run]))
         found += self._advice(action)
         return [line.replace("{checkout}", "CHECKOUT") for line in found]  # nobody knows where it lies: the person does
 
     def _advice(self, action: Action) -> list[str]:
         if isinstance(action.advice, str):
             return [" ".join(action.advice.split())] if action.advice else []
-        here = SYSTEM.get(sys.platform, "linux")
+        here = self.reach.system or SYSTEM.get(sys.platform, "linux")
         fitting = [text for place, text in action.advice.items() if place in (here, self.installer, "all", "")]
         return [" ".join(text.split()) for text in fitting or action.advice.values()]
 
-    def _install(self, verb: str, arguments: list[str]) -> str:
-        python = self.inventory["executable"]
-        if self.installer == "uv":
-            return shell.written(["uv", "pip", verb, "--python", python, *arguments], self.shell)
-        return shell.written([python, "-m", "pip", verb, *(["-y"] if verb == "uninstall" else []), *arguments], self.shell)
+    def _install(self, verb: str, arguments: list[str]) -> list[str]:
+        return self.reach.installing(self.installer, self.inventory["executable"], verb, arguments)
+
+    def _edited(self, file: str) -> str:
+        """A file of the checkout by its whole path where it is edited from elsewhere."""
+        checkout = self.inventory["checkout"]
+        return file if self.reach.kind == "here" or not checkout else f"{checkout}/{file}"
 
     # ---- what mends what --------------------------------------------------------------------------------------------------
 
@@ -148,10 +150,10 @@ class Prescriber:
         if name == canonicalize_name(self.subject.name) or name in self.subject.modules.packages:
             return [
                 Action(
-                    advice=f"git clone {self.subject.source.git} and install it: {self._install('install', ['-e', 'SlowFast'])} "
+                    advice=f"git clone {self.subject.source.git} and install it: {self._install('install', ['-e', 'SlowFast'])[-1]} "
                     "(or put the folder with setup.py on PYTHONPATH)"
                     if self.subject.source.git
-                    else self._install("install", [self.subject.source.distribution or name])
+                    else self._install("install", [self.subject.source.distribution or name])[-1]
                 )
             ]
         torch = distributions.version_of(self.inventory, ["torch"])

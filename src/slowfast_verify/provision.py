@@ -19,12 +19,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from . import fix, ground, installer, layout, room, sources
+from . import conda, fix, ground, installer, layout, room, sources
 from .action import Edit
 from .atomic import write_text
 from .cell import Cell
 from .death import ENDED_FROM_OUTSIDE, describe, split_status
-from .emulator import emulator_of, windows_path
+from .emulator import emulator_of
 from .ending import run_to_end
 from .errors import Infrastructure, NotVerifiable, no_room
 from .fix import Place
@@ -38,6 +38,7 @@ from .record import Provisioned
 from .removal import forget
 from .scrub import without_secrets
 from .subject import Phase, Revision, actions_of
+from .wine import windows_path
 
 NOT_COMPILED = r"[/\\](tests?|testing|test_.*|lib2to3)[/\\]"  # a third of all files, and no import of ours comes near them
 Say = Callable[[str], None]
@@ -135,7 +136,7 @@ class _Builder:
         self.logs.mkdir(parents=True)
         begun = time.monotonic()
         env = self.folder / "env"
-        inside = ground.lay(self.cell, self.base, self.folder, self._run)
+        inside = ground.lay(self.cell, self.base, self.folder, self._run, self.wheels)
         checkout = self.folder / "src" / self.cell.subject if self.subject.source.git else None
         self.place = Place(self.cell.installer, inside, env, ground.site_of(inside), checkout, self.folder, self._constraints())
         self.place.variables.update(self.subject.env)
@@ -193,7 +194,7 @@ class _Builder:
                 if action.edit:
                     self.say(f"  {phase.name}: edit for {identifier}")
                     fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
-        if phase.trio:
+        if phase.trio and not (self.wheels and self.wheels.channels):  # a conda environment is made with them in it
             self._install(phase.name, [*self._where(), *self._trio(), *phase.install])
         elif phase.install:
             self._install(phase.name, phase.install)
@@ -265,7 +266,7 @@ class _Builder:
             write_text(log, done.stdout + done.stderr)
             raise self._failure("list what is installed", log, done.returncode, argv)
         lines = []
-        for line in done.stdout.splitlines():
+        for line in conda.locked(self.place.env, done.stdout.splitlines()):
             for path, address in self.addresses.items():
                 if path in line:
                     name = line.partition(" @ ")[0] if " @ " in line else self.cell.subject

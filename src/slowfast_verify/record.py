@@ -16,8 +16,9 @@ from pydantic_core import from_json
 from . import __version__
 from .atomic import write_text
 from .errors import PROBLEMS_FOUND, Infrastructure, Problem, no_room
-from .knowledge import RUNGS
-from .scrub import STEERING, without_secrets
+from .harmless import STEERING
+from .knowledge import RUNGS as RUNGS  # whoever reads records needs the order of the ladder
+from .scrub import without_secrets
 
 SCHEMA: Literal[2] = 2
 Outcome = Literal["passed", "failed", "failed as expected", "passed unexpectedly", "not verified", "infrastructure", "never run", "stale"]

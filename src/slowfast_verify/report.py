@@ -1,12 +1,10 @@
-"""Records in, tables out: the terminal's summary and COMPATIBILITY.md. Never imports what makes records.
+"""Records in, tables out: what the terminal shows. Never imports what makes records.
 
-Every number in what is written here comes from records alone.
+Every number in what is printed here comes from records alone. COMPATIBILITY.md is made by compatibility.py.
 """
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import knowledge
+from . import causes, knowledge
 from . import record as records
-from .errors import Problem
+from .causes import Cause, sentence
+from .collection import Collection, Held
 from .record import CheckResult, Record
 
 TABLE_WIDTH = 150  # below it the table would cut its words off: one cell after another is told instead
@@ -49,65 +48,15 @@ def word_of(record: Record, rung: str) -> tuple[str, str]:
     return word, style
 
 
-def load(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
-    """The newest record of each cell in the folders, and a sentence for each file that is none."""
-    newest: dict[str, Record] = {}
-    tomorrow = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
-    complaints = []
-    for folder in folders:
-        for path in sorted(folder.glob("*.json")):
-            try:
-                found = records.read(path)
-            except Problem as problem:
-                complaints.append(str(problem))
-                continue
-            if found.run > tomorrow:  # and it would win for ever
-                complaints.append(f"{path}: made on {found.run[:10]}, which is still to come: the clock of that machine was wrong")
-            other = newest.get(found.cell)
-            if other is None or (found.run <= tomorrow, found.run) > (other.run <= tomorrow, other.run):
-                newest[found.cell] = found
-    return sorted(newest.values(), key=lambda r: r.cell), complaints
-
-
-def causes(shown: Iterable[Record]) -> list[tuple[CheckResult, list[str]]]:
-    """Each unexpected first cause once, with the cells that it stops, the most frequent first."""
-    grouped: dict[tuple[str, str], tuple[CheckResult, list[str]]] = {}
-    for record in shown:
-        first = record.first_cause()
-        if first and first.outcome != "failed as expected":
-            message = first.failure.message.split("\n")[0] if first.failure else first.reason or ""
-            key = (first.knowledge or message, first.rung)
-            grouped.setdefault(key, (first, []))[1].append(record.cell)
-    return sorted(grouped.values(), key=lambda item: -len(item[1]))
-
-
-def known_causes(shown: Iterable[Record]) -> list[tuple[str, str, dict[str, int]]]:
-    """[(known failure, rung, {cell: checks that fail for it})] of what failed as expected, in the order of the ladder."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for record in shown:
-        for check in record.checks:
-            if check.outcome == "failed as expected" and check.knowledge:
-                cells = found.setdefault((check.knowledge, check.rung), {})
-                cells[record.cell] = cells.get(record.cell, 0) + 1
-    ordered = sorted(found.items(), key=lambda item: (knowledge.RUNGS.index(item[0][1]), item[0][0]))
-    return [(name, rung, cells) for (name, rung), cells in ordered]
-
-
-def sentence(check: CheckResult) -> str:
-    """One line: what failed, how, and the known failure that it is."""
-    if check.failure is None:
-        return f"{check.id}: {check.reason or check.outcome}"
-    how = f"{check.failure.type}: " if check.failure.type and check.failure.how == "raised" else ""
-    step = f" (while: {check.failure.step})" if check.failure.step else ""
-    return f"{check.id}: {how}{(check.failure.message.strip() or check.failure.how).splitlines()[0][:300]}{step}"
+def load(folders: Iterable[Path]) -> tuple[list[Held], list[str]]:
+    """What is known of each cell in the folders, and a sentence for each file that is no record."""
+    with Collection.of(folders) as found:
+        return list(found), [f"{item.where}: {item.why}" for item in found.refused]
 
 
 def reproduce(record: Record, check: CheckResult) -> list[str]:
-    """The two commands that show the failure again: the whole cell, and this check alone."""
-    if record.cell.startswith("target-"):
-        return []
-    name = check.id.partition("::")[2].partition("[")[0]
-    return [f'nox -s "matrix({record.cell})"', f"pytest tests/verify --cell '{record.cell}' -k {name}"]
+    """The commands that show the failure again: the whole cell, and this check alone."""
+    return causes.reproduce(record.cell, check.id)
 
 
 def carried_notice(record: Record) -> str:
@@ -136,7 +85,7 @@ def _table(shown: list[Record], rungs: list[str]) -> Table:
 
 
 def print_summary(shown: list[Record], console: Console | None = None) -> None:
-    """The table cell × rung, then the first cause of each red with the commands that reproduce it."""
+    """The table cell × rung, then each cause once with its cells, its fix and the commands that reproduce it."""
     console = console or Console()
     rungs = [rung for rung in knowledge.RUNGS if any(record.rungs()[rung] != "never run" for record in shown)]
     if console.width >= TABLE_WIDTH:
@@ -150,86 +99,27 @@ def print_summary(shown: list[Record], console: Console | None = None) -> None:
     for record in shown:
         if record.carried_over:
             console.print(f"{record.cell}: {carried_notice(record)}", highlight=False, markup=False, style="dim")
-    expected = known_causes(shown)
+    found = causes.gather(shown)
+    expected = [cause for cause in found if cause.kind == "failed as expected"]
     if expected:
         console.print("\nfails as expected:", highlight=False)
-    for name, rung, counts in expected:
-        where = f"{len(counts)} cell{'s' if len(counts) > 1 else ''}"
-        console.print(f"  {rung}: {knowledge.known(name).title} [{name}] in {where}", highlight=False, markup=False)
-    for check, stopped in causes(shown):
-        record = next(r for r in shown if r.cell == stopped[0])
-        console.print()
-        word, style = WORD[check.outcome]
-        console.print(Text.assemble((f"{word} ", style), f"at {check.rung}: {sentence(check)}"))
-        if check.knowledge:
-            console.print(f"  known failure {check.knowledge}: {knowledge.known(check.knowledge).title}", highlight=False, markup=False)
-        console.print(f"  in: {', '.join(stopped)}", highlight=False, markup=False)
-        for command in reproduce(record, check):
-            console.print(f"  again: {command}", highlight=False, markup=False, soft_wrap=True)
+    for cause in expected:
+        where = f"{len(cause.cells)} cell{'s' if len(cause.cells) > 1 else ''}"
+        console.print(f"  {cause.rung}: {cause.title} [{cause.id}] in {where}", highlight=False, markup=False)
+    for cause in found:
+        if cause.kind != "failed as expected":
+            print_cause(cause, console)
 
 
-def _text(value: object) -> str:
-    """What a target said, as text of a page: no markup, no cell of a table more."""
-    return re.sub(r"([|\\[\]`*])", r"\\\1", " ".join(str(value).split()).replace("<", "&lt;"))
-
-
-def _code(text: str) -> str:
-    """What a target said, between backticks that it cannot close."""
-    return f"`{' '.join(text.replace('`', chr(39)).split())}`"
-
-
-def markdown(shown: list[Record]) -> str:
-    """COMPATIBILITY.md: the table, what was run with what, and each first cause once."""
-    rungs = [rung for rung in knowledge.RUNGS if any(record.rungs()[rung] != "never run" for record in shown)]
-    lines = [
-        "# Compatibility",
-        "",
-        "Written by `slowfast-verify report` from the records beside it; edit nothing here by hand.",
-        "",
-        f"{len(shown)} cells. {LEGEND}.",
-        "",
-        "| cell | " + " | ".join(rungs) + " | reached | date |",
-        "|---" * (len(rungs) + 3) + "|",
-    ]
-    for record in shown:
-        words = " | ".join(word_of(record, rung)[0] for rung in rungs)
-        date = record.run[:10] + (", carried over" if record.carried_over else "")
-        lines.append(f"| `{record.cell}` | {words} | {record.reached() or 'nothing'} | {date} |")
-    lines += [
-        "",
-        "## What was installed",
-        "",
-        "| cell | Python | torch | torchvision | numpy | machine | workarounds | install s | verify s |",
-        "|---" * 9 + "|",
-    ]
-    for record in shown:
-        t, i = record.target, record.installation
-        known = ", ".join(f"`{name}`" for name in i.workarounds) if i else ""
-        lines.append(
-            f"| `{record.cell}` | {' | '.join(_text(t.get(name, '')) for name in ('python', 'torch', 'torchvision', 'numpy'))} "
-            f"| {_text(t.get('machine', ''))} {_text(t.get('libc', ''))} | {known} | {i.seconds if i else ''} | {record.seconds} |"
-        )
-    lines += ["", "## Failures", ""]
-    for check, stopped in causes(shown):
-        title = f" — {knowledge.known(check.knowledge).title} (`{check.knowledge}`)" if check.knowledge else ""
-        lines.append(f"- **{check.outcome}** at {check.rung}{title}")
-        lines.append(f"  - {_code(sentence(check))}")
-        lines += [f"  - in `{cell}`" for cell in stopped]
-    if not causes(shown):
-        lines.append("None that was not expected.")
-    lines += ["", "## Fails as expected", "", "Each known cause once; the number is how many checks of the cell it explains.", ""]
-    for name, rung, cells in known_causes(shown):
-        lines.append(f"- {rung}: **{knowledge.known(name).title}** (`{name}`)")
-        lines.append(f"  - {knowledge.known(name).explain.cause}")
-        lines += [f"  - `{cell}`: {count}" for cell, count in cells.items()]
-    lines += ["", "## Not verified", ""]
-    reasons: dict[str, set[str]] = {}
-    for record in shown:
-        for check in record.checks:
-            if check.outcome == "not verified":
-                reasons.setdefault(check.reason or "no reason given", set()).add(check.id)
-    lines += [
-        f"- {_text(reason)}: {', '.join(map(_code, sorted(names)[:12]))}{' …' if len(names) > 12 else ''}"
-        for reason, names in sorted(reasons.items())
-    ]
-    return "\n".join(lines) + "\n"
+def print_cause(cause: Cause, console: Console) -> None:
+    """One cause: what was printed, which known failure it is, in which cells, what mends it, and how to see it again."""
+    word, style = WORD[cause.kind]
+    console.print()
+    console.print(Text.assemble((f"{word} ", style), f"at {cause.rung}: {cause.evidence}"))
+    if cause.id:
+        console.print(f"  known failure {cause.id}: {cause.title}", highlight=False, markup=False)
+    console.print(f"  in: {', '.join(cause.cells)}", highlight=False, markup=False)
+    for step in cause.fix:
+        console.print(f"  fix: {step}", highlight=False, markup=False, soft_wrap=True)
+    for command in causes.reproduce(next(iter(cause.cells)), cause.check):
+        console.print(f"  again: {command}", highlight=False, markup=False, soft_wrap=True)

@@ -26,8 +26,6 @@ SHORTEST_NAME = 3  # characters: a shorter name stands in too many words; inside
 SHORTEST_SECRET = 6  # characters: what is shorter is no secret worth a hole in the text
 SEP = r"(?:[\\/]{1,4}|%2[fF]|%5[cC])"  # bounded: a line of slashes must not take minutes
 QUOTES = "\"'`"
-#: What moves a terminal, or turns the direction of a text.
-STEERING = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Variable(Row):

@@ -17,8 +17,9 @@ from typing import Any
 from . import __version__
 from .atomic import write_text
 from .errors import Problem
+from .harmless import STEERING
 from .identity import Identity, identity
-from .scrub import STEERING, Scrubber, rules
+from .scrub import Scrubber, rules
 
 MARK = "slowfast-verify-report"
 FORMAT = 1
@@ -73,16 +74,27 @@ def shared(document: Mapping[str, Any], text: str, *, who: Identity | None = Non
 
 def write_shared(path: Path, document: Mapping[str, Any], text: str, *, who: Identity | None = None) -> None:
     """Write a report whole or not at all. Raises Problem when the file cannot be written."""
-    content = shared(document, text, who=who).encode("utf-8", "backslashreplace").decode("utf-8")  # a path may be no valid text
+    write_whole(path, shared(document, text, who=who), "slowfast-verify doctor --share FILE")
+
+
+def write_whole(path: Path, text: str, again: str) -> None:
+    """Write a text whole or not at all, what is no valid text escaped. again: the command that Problem names when it cannot be written."""
     try:
-        write_text(path, content)
+        write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))  # a path may be no valid text
     except OSError as error:
         raise Problem(
             "the report cannot be written",
             where=f"{path}: {error.strerror or error}",
             cause="the folder does not exist, is read-only, or the disk is full",
-            next="name another file: slowfast-verify doctor --share FILE",
+            next=f"name another file: {again}",
         ) from None
+
+
+def scrubbed(document: Mapping[str, Any], who: Identity) -> dict[str, Any]:
+    """A document without names, hosts, home folders, addresses, tokens and passwords."""
+    scrubber = Scrubber(who)
+    scrubber.learn(document)
+    return dict(scrubber.value(document))
 
 
 def read_shared(path: Path) -> dict[str, Any]:

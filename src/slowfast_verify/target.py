@@ -54,7 +54,7 @@ class Target:
 
     def seen(self, path: str) -> str:
         """A path of this machine as the target's programs spell it."""
-        from .emulator import windows_path
+        from .wine import windows_path
 
         return windows_path(path) if self.kind == "wine" else path
 
@@ -97,7 +97,8 @@ def of_python(python: str | Path, *, kind: str = "venv") -> Target:
 
 def under_wine(python: Path, prefix: Path | None = None) -> Target:
     """A Windows interpreter on this machine, started through Wine. prefix: a Wine prefix of its own; none: the person's."""
-    from .emulator import all_emulators, wine_variables
+    from .emulator import all_emulators
+    from .wine import wine_variables
 
     env = wine_variables(prefix) if prefix else all_emulators()["wine"].variables()
     return Target(argv=("wine", str(python)), kind="wine", env=env, slowness=all_emulators()["wine"].slowness)
@@ -141,7 +142,9 @@ def parse(text: str) -> Target:
                           cause="what begins with `-` is an option to the program that is started, and ssh has options that run commands",
                           next=f"--target {kind}:NAME")  # fmt: skip
         python = "python" if kind.startswith("conda") else "python3"
-        return Target(argv=(*(part.format(rest) for part in PREFIX[kind]), python), kind=kind)
+        before = [part.format(rest) for part in PREFIX[kind]]
+        before[:1] = [conda_command()] if before[0] == "conda" else before[:1]
+        return Target(argv=(*before, python), kind=kind)
     path = Path(text).expanduser()
     if path.is_dir():
         interpreter = of_prefix(path)
@@ -167,6 +170,14 @@ def parse(text: str) -> Target:
         next=f"name an interpreter, an environment's folder or one of {', '.join(f'{k}:NAME' for k in PREFIX)}; "
         f"this Python is {sys.executable}",
     )
+
+
+def conda_command() -> str:
+    """`conda`, or the file that CONDA_EXE names: in a person's shell conda is a function, which no other process sees."""
+    import shutil
+
+    named = os.environ.get("CONDA_EXE", "")
+    return named if not shutil.which("conda") and named and shutil.which(named) else "conda"
 
 
 def _emulated(kind: str, rest: str, text: str) -> Target:

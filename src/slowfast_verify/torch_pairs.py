@@ -1,4 +1,4 @@
-"""Which torchvision belongs to which torch, and which compiler to which: matrices/torch-pairs.toml and matrices/toolchains.toml.
+"""Which torchvision belongs to which torch, and which compiler to which: matrices/torch-releases.toml and matrices/toolchains.toml.
 
 Called by the checks of the rung environment. Runs on the host; imports packaging, data and layout.
 """
@@ -16,31 +16,14 @@ from packaging.version import Version
 
 from . import layout
 from .data import Row, load
+from .torch_releases import Loose, Pair, releases
 
 Facts = Mapping[str, Any]
 
 
-class Pair(Row):
-    """Versions that were released together; `also` are further torchvisions for the same torch."""
-
-    torch: str
-    torchvision: str
-    also: list[str] = []
-    torchaudio: str = ""
-
-
-class Loose(Row):
-    """From these versions on the partner asks for a lowest torch only; torchaudio: its first that names none."""
-
-    torchvision: str
-    torch: str
-    torchaudio: str
-
-
 class Pairs(Row):
-    """matrices/torch-pairs.toml."""
+    """Who belongs to whom, drawn from matrices/torch-releases.toml."""
 
-    source: str
     loose: Loose
     pair: list[Pair]
 
@@ -63,7 +46,8 @@ class Toolchains(Row):
 @cache
 def pairs() -> Pairs:
     """The table."""
-    return load(layout.matrices() / "torch-pairs.toml", Pairs)
+    table = releases()
+    return Pairs(loose=table.loose, pair=table.pairs())
 
 
 @cache

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from . import knowledge, layout
-from .ending import run_to_end
+from .emulator import all_emulators
+from .ending import run_through_pipes, run_to_end
 from .errors import Infrastructure, Problem
 from .fix import Place, command, environ
 from .knowledge import Failure, KnownFailure, Witness, matches
 from .record import Provisioned
+from .wine import end_server
 
 SUBJECT = "pyslowfast"
 START_SECONDS = 60.0  # pytest, the inventory; on a busy machine
@@ -45,7 +47,7 @@ def look(row: KnownFailure, witness: Witness, place: Place, commands: dict[str, 
     if witness.check:
         red, said, names = _judged(witness, place)
     else:
-        argv = [str(place.python), "-c", place.fill(witness.python)] if witness.python else words(witness.command, place, commands)
+        argv = [*place.start, "-c", place.told(witness.python)] if witness.python else words(witness.command, place, commands)
         status, said = ran(argv, place, witness.seconds)
         failure = Failure(text=said)
         red = status != 0 or any(matches(signature, failure) for signature in row.signature)
@@ -70,8 +72,10 @@ def ran(argv: list[str], place: Place, seconds: float) -> tuple[int, str]:
 
     pip gets a cache of ours: a fix may empty it.
     """
-    log = place.folder / f"said-{uuid4().hex}.log"
     env = {**environ(place), **QUIET, "PIP_CACHE_DIR": str(layout.home() / "pip-cache")}
+    if argv[0] == "wine":
+        return _ran_under_wine(argv, place, seconds, env)
+    log = place.folder / f"said-{uuid4().hex}.log"
     with log.open("wb") as stream:
         try:
             status = run_to_end(argv, stream, env, seconds, str(place.tmp))
@@ -82,11 +86,34 @@ def ran(argv: list[str], place: Place, seconds: float) -> tuple[int, str]:
     return status, log.read_text(encoding="utf-8", errors="replace")[-SAID_KEPT:]
 
 
+def _slowness(place: Place) -> float:
+    return all_emulators()[place.runner].slowness if place.runner in all_emulators() else 1.0
+
+
+def _ran_under_wine(argv: list[str], place: Place, seconds: float, env: dict[str, str]) -> tuple[int, str]:
+    env = {**env, "PYTHONIOENCODING": "utf-8"}  # into a console Python writes every letter, into a pipe what the code page has
+    status, said = run_through_pipes(argv, env, seconds, str(place.tmp))
+    if status is None:
+        end_server(place.folder / "prefix")  # its programs are no members of the group that was started
+    return 124 if status is None else status, _decoded(said, env.get("LC_ALL", ""))[-SAID_KEPT:]
+
+
+def _decoded(said: bytes, locale: str) -> str:
+    """What a Windows program wrote: UTF-8 if it can be, else the code page of the system's language."""
+    for encoding in ("utf-8", "gbk" if locale.startswith("zh") else "cp1252"):
+        try:
+            return said.decode(encoding).replace("\r\n", "\n")
+        except UnicodeDecodeError:
+            continue
+    return said.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
 def _judged(witness: Witness, place: Place) -> tuple[bool, str, str | None]:
     unique = uuid4().hex
     asked, answer = place.folder / f"asked-{unique}.json", place.folder / f"answer-{unique}.json"
     environment = Provisioned(
-        cell="", inputs="", python=str(place.python), env=str(place.env), checkout=str(place.checkout) if place.checkout else None,
+        cell="", inputs="", runner=place.runner, python=str(place.python), env=str(place.env),
+        checkout=str(place.checkout) if place.checkout else None,
         variables=place.variables, opts=place.opts, workarounds=[], lock=[], created="", seconds=0, step_seconds={},
     )  # fmt: skip
     text = {
@@ -100,7 +127,7 @@ def _judged(witness: Witness, place: Place) -> tuple[bool, str, str | None]:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "slowfast_verify.one_check", str(asked)], capture_output=True, text=True, env=env, check=False,
-            timeout=witness.seconds + START_SECONDS, cwd=place.tmp,
+            timeout=(witness.seconds + START_SECONDS) * _slowness(place), cwd=place.tmp,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise Problem("the check came to no end", where=witness.check, cause=f"not within {witness.seconds:g} s", code=3) from None

@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from slowfast_verify import report
+from slowfast_verify import compatibility, report
 from slowfast_verify import subject as subjects
+from slowfast_verify.causes import gather
 from slowfast_verify.ending import run_to_end
 from slowfast_verify.judge import checks_of, judge
 from slowfast_verify.matrix import Matrix
@@ -98,12 +99,11 @@ def test_many_cells_whose_probes_crash(ground: Ground, here: Target, monkeypatch
         grown = (psutil.Process().memory_info().rss - before) / 1e6
         shown, complaints = report.load([folder])
         assert (len(shown), complaints) == (CELLS, [])
-        assert {check.failure.signal for record in shown for check in record.checks if check.failure} == {"SIGSEGV"}
-        ((cause, stopped),) = report.causes(shown)
-        assert len(stopped) == CELLS
-        assert "SIGSEGV" in report.sentence(cause)
-        text = report.markdown(shown)
-        assert text.count("SIGSEGV") == 1
+        assert {check.failure.signal for held in shown for check in held.record.checks if check.failure} == {"SIGSEGV"}
+        (cause,) = gather(held.record for held in shown)
+        assert len(cause.cells) == CELLS
+        assert "SIGSEGV" in cause.evidence
+        assert compatibility.markdown(shown).count("SIGSEGV") == 1
         assert grown < 150, f"{grown:.0f} MB more after {CELLS} cells in {time.monotonic() - begun:.0f} s"
     finally:
         monkeypatch.undo()

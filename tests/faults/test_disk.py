@@ -41,7 +41,7 @@ def test_while_an_environment_is_built(tmp_path: Path, small_disk: SmallDisk, te
     for size in SIZES:
         home = small_disk(size)
         code, said = ground.climb(SLOWFAST_VERIFY_HOME=str(home))
-        assert code == 1, f"{size} kB: {said}"
+        assert code == 4, f"{size} kB: {said}"
         assert "the disk is full" in said, f"{size} kB: {said}"
         assert "next: " in said, said
         assert ground.outcomes() == {"infrastructure"}, f"{size} kB: {ground.record()}"
@@ -64,7 +64,7 @@ def test_while_a_target_is_asked(ground: Ground, small_disk: SmallDisk, tell: Te
         fill(scratch)
         time.sleep(0.02)
     said, _ = process.communicate(timeout=60)
-    assert process.returncode == 1, said
+    assert process.returncode == 4, said
     assert "the disk is full" in said or "No space left" in said, said
     assert ground.outcomes() <= {"infrastructure", "passed"}, ground.record()
     assert "infrastructure" in ground.outcomes()

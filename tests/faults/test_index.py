@@ -48,7 +48,7 @@ def test_an_index_that_fails(tmp_path: Path, tell: Tell, installer: str, mode: s
     with serving(tmp_path / "simple", mode, pem) as index:
         address = index.address if mode != "refused" else "http://127.0.0.1:9/simple"
         code, said = ground.climb(UV_DEFAULT_INDEX=address, PIP_INDEX_URL=address, **HURRY)
-    assert code == 1, said
+    assert code == 4, said
     assert "where: " in said, said
     assert "next: " in said, said
     assert ground.outcomes() == {"infrastructure"}, f"{said}\n{ground.record()}"

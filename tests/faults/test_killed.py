@@ -115,7 +115,7 @@ def test_the_installer(ground: Ground, dice: Dice, tell: Tell) -> None:
             met, code, said = hunted(ground, "uv pip install", random_, 0.15)
             met = met and code != 0  # it had just ended
             if met:
-                assert code == 1, f"{seed}: {said}"
+                assert code == 4, f"{seed}: {said}"
                 assert "killed by SIGKILL" in said, f"{seed}: {said}"
                 assert ground.outcomes() == {"infrastructure"}, f"{seed}: {ground.record()}"
                 assert not (ground.folder / "cell.json").exists(), seed

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from slowfast_verify import emulator
+from slowfast_verify.record import Provisioned
+
+CELL = "windows-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5"
 
 WAYS = {
     "crashes": "echo 'wine: could not load kernel32.dll, status c0000135' >&2; exit 53",
@@ -29,3 +32,21 @@ def put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str, names:
     (folder / "osslsigncode").symlink_to("/bin/true")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     emulator.version.cache_clear()
+
+
+def standing(folder: Path, python: Path | None = None) -> Provisioned:
+    """An environment that claims to stand in `folder`."""
+    python = python or folder / "env" / "python.exe"
+    return Provisioned(
+        cell=CELL, inputs="", runner="wine", python=str(python), env=str(folder / "env"), checkout=None,
+        variables={}, opts={}, workarounds=[], lock=[], created="", seconds=0, step_seconds={},
+    )  # fmt: skip
+
+
+def a_prefix(folder: Path) -> Path:
+    """The few files by which a prefix is known."""
+    for name in ("system.reg", "user.reg", "drive_c/windows/system32/kernel32.dll"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x", encoding="utf-8")
+    (folder / "dosdevices" / "z:").mkdir(parents=True)
+    return folder

@@ -19,10 +19,26 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.p
 HOST = [path for path in MODULES if path.parent.name != "probes"]
 PROBES = [path for path in MODULES if path.parent.name == "probes"]
 LONGEST = 320
+#: What makes records and findings: a report can be made where nothing can be run.
+MAKERS = {
+    "observe",
+    "target",
+    "provision",
+    "installer",
+    "plugin",
+    "verdict",
+    "climb",
+    "doctor",
+    "judge",
+    "staged",
+    "fix",
+    "ground",
+    "image",
+}
+REPORTS = ("record", "collection", "causes", "compatibility", "difference", "query", "report", "schema", "harmless", "findings")
 #: module -> modules of ours that it must never reach, not even through another one.
 NEVER = {
-    "record": {"observe", "target", "provision", "installer", "plugin", "verdict"},
-    "report": {"observe", "target", "provision", "installer", "plugin", "verdict"},
+    **dict.fromkeys(REPORTS, MAKERS),
     "data": {"observe", "target", "provision", "installer", "record"},
     "cell": {"observe", "target", "provision", "installer", "record"},
     "matrix": {"observe", "target", "provision", "installer", "record"},
@@ -32,6 +48,8 @@ NEVER = {
     "recipe_text": {"observe", "target", "provision", "installer"},
     "observe": {"provision", "installer", "record", "matrix", "verdict", "plugin"},
 }
+#: Modules that ask the installer something and install nothing.
+ASKS = ("package_index", "resolver")
 #: Modules that describe and decide, and never start anything.
 QUIET = (
     "data",
@@ -42,7 +60,7 @@ QUIET = (
     "matrix",
     "expectation",
     "knowledge",
-    "record",
+    *REPORTS,
     "atomic",
     "layout",
     "death",
@@ -81,6 +99,14 @@ def reached_from(name: str) -> set[str]:
 def test_imports_go_one_way(name: str) -> None:
     """Records and reports never reach what observes or installs; data reaches nothing that acts; observing installs nothing."""
     assert not reached_from(name) & NEVER[name]
+
+
+@pytest.mark.parametrize("path", [path for path in HOST if path.parent.name in ("formats", "dashboard")],
+                         ids=lambda path: f"{path.parent.name}/{path.name}")  # fmt: skip
+def test_reports_never_reach_what_makes_them(path: Path) -> None:
+    """No format and no page reaches what observes, judges, installs or mends, also not through another module."""
+    names = {found.removeprefix("slowfast_verify.").removeprefix(".") for found in imports_of(path)}
+    assert not (names | set().union(*map(reached_from, names))) & MAKERS
 
 
 def test_the_walk_finds_what_is_there() -> None:
@@ -127,13 +153,22 @@ def test_no_part_of_the_runner_replaces_what_another_defines() -> None:
 
 
 def test_only_provision_and_fix_install() -> None:
-    """One file installs, with what it stands on; and the one that carries out fixes, and the one that has an image built.
+    """One file installs, with what it stands on; and the one that carries out fixes, and the one that lays what an image is built from.
 
     `room` asks the installers where their caches lie and what they hold.
     """
     callers = {path.stem for path in HOST if ".installer" in imports_of(path)}
-    assert callers <= {"provision", "ground", "fix", "image", "recipe_run", "room"}
+    assert callers <= {"provision", "ground", "fix", "context", "recipe_run", "room"} | set(ASKS)
     assert set(re.findall(r"installer\.(\w+)\(", (PACKAGE / "room.py").read_text(encoding="utf-8"))) == {"cache_folder", "holds"}
+
+
+@pytest.mark.parametrize("name", ASKS)
+def test_what_only_asks_the_installer_installs_nothing(name: str) -> None:
+    """What reads its settings or asks its resolver calls nothing of it that changes an environment."""
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "installer"}
+    assert used
+    assert used <= {"uv", "pip_settings", "resolver", "environment"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -91,7 +91,7 @@ def test_reports_folder_that_cannot_be_written_is_told_so(tmp_path: Path) -> Non
     """Where reports/ cannot be written the run ends with a message that names it, and nothing is left behind."""
     blocked = tmp_path / "reports"
     blocked.write_text("a file where a folder should be")
-    done = run("climb", "linux-aarch64-py3.11-torch2.15.0-cpu-uv-pytorchvideo@0.1.5", SLOWFAST_VERIFY_REPORTS=str(blocked))
+    done = run("climb", "linux-aarch64-py3.8-torch2.15.0-cpu-uv-pytorchvideo@0.1.5", SLOWFAST_VERIFY_REPORTS=str(blocked))
     assert done.returncode == 2
     done = run("climb", "windows-py3.8-torch1.8.0-cpu-pip-pytorchvideo@0.1.5", SLOWFAST_VERIFY_REPORTS=str(blocked))
     assert done.returncode == 2 and "cannot be written" in said(done) and str(blocked) in said(done) and "Traceback" not in said(done)

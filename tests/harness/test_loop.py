@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import fix, index, knowledge, layout, loop, loop_table
+from slowfast_verify import fix, healthy, index, knowledge, layout, loop, loop_table
 from slowfast_verify.action import Action, File
 from slowfast_verify.cell import Cell, this_os
 from slowfast_verify.errors import NotVerifiable, Problem
@@ -32,7 +32,7 @@ MISSING = KnownFailure(
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     env = tmp_path_factory.mktemp("healthy") / "env"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(env)], check=True, timeout=120)
-    (loop._site(env) / "thing.py").write_text("NAME = 'thing'\n", encoding="utf-8")
+    (healthy._site(env) / "thing.py").write_text("NAME = 'thing'\n", encoding="utf-8")
     return env
 
 
@@ -43,7 +43,7 @@ def place(venv: Path, tmp_path: Path) -> Place:
     shutil.copytree(venv, env, symlinks=True)
     (tmp_path / "clone" / "src").mkdir()
     python = env / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    return Place("pip", python, env, loop._site(env), tmp_path / "clone" / "src", tmp_path / "clone")
+    return Place("pip", python, env, healthy._site(env), tmp_path / "clone" / "src", tmp_path / "clone")
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def turn(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
         monkeypatch.setattr(knowledge, "all_known", lambda folder=None: {row.id: row})
         monkeypatch.setattr(knowledge, "known", lambda name: row)
         monkeypatch.setattr(loop, "healthy", lambda name, folder: (place, CELL))
+        monkeypatch.setattr(healthy, "healthy", lambda name, folder: (place, CELL))
         monkeypatch.setattr(layout, "home", lambda: tmp_path)
         index.index.cache_clear()
         return loop.run_loop(row.id)
@@ -221,7 +222,7 @@ def test_the_table_tells_green_by_hand_and_why_not(monkeypatch: pytest.MonkeyPat
 
 def test_every_loop_names_what_exists() -> None:
     """Witnesses name environments and needs of matrices/loops.toml; what breaks is executable, and by_hand too."""
-    table = loop.loops()
+    table = healthy.loops()
     wrong = []
     for name, row in knowledge.all_known().items():
         if row.witness:

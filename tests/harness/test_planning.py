@@ -26,6 +26,14 @@ def test_naming_or_filtering_chooses_among_all(arguments: list[str]) -> None:
     assert planning.offered(arguments) == [cell for cell in default().cells.values() if runnable(cell)]
 
 
+def test_a_cell_outside_the_stacks_is_offered_by_its_name() -> None:
+    """A cell that is drawn up by rule is a session once somebody names it; one that cannot exist is none."""
+    cell = "linux-py3.11-torch2.5.1-cpu-uv-pytorchvideo@main"
+    extra = set(planning.offered(["nox", "-s", f"matrix({cell})"])) - set(default().cells.values())
+    assert [found.id for found in extra] == ([cell] if runnable(default().cell(cell)) else [])
+    assert planning.offered(["nox", "-s", "matrix(linux-py3.7-torch2.5.1-cpu-uv-pytorchvideo@main)"])
+
+
 def test_cell_of_another_system_is_skipped_with_its_reason() -> None:
     """A plan names what it skips, and why."""
     (row, *_) = planning.plan_of(["windows-py3.8-torch1.8.0-cpu-pip-pytorchvideo@0.1.5"])

@@ -15,8 +15,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from slowfast_verify import compatibility, report, scrub
 from slowfast_verify import record as records
-from slowfast_verify import report, scrub
 from slowfast_verify.ending import run_to_end
 from slowfast_verify.record import CheckResult, FailureDetail, Record
 from slowfast_verify.running import Bounded
@@ -51,8 +51,8 @@ def test_no_secret_is_in_a_record_or_a_report(kind: str, where: str, data: st.Da
     records.write(record, folder, lock)
     shown, complaints = report.load([folder])
     stream = io.StringIO()
-    report.print_summary(shown, Console(file=stream, width=200))
-    texts = [path.read_text(encoding="utf-8") for path in folder.iterdir()] + [report.markdown(shown), stream.getvalue()]
+    report.print_summary([held.record for held in shown], Console(file=stream, width=200))
+    texts = [path.read_text(encoding="utf-8") for path in folder.iterdir()] + [compatibility.markdown(shown), stream.getvalue()]
     assert not complaints
     assert len(texts) == 4
     clean = "".join(records.write(*_blank(folder)).read_text(encoding="utf-8"))

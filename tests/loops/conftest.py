@@ -2,7 +2,7 @@
 
 import pytest
 
-from slowfast_verify import knowledge, loop
+from slowfast_verify import healthy, loop
 from slowfast_verify.clone import fingerprint
 
 
@@ -12,13 +12,13 @@ def untouched():
     before = {}
 
     def remember(identifier):
-        witness = knowledge.known(identifier).witness
-        folder = loop.original(witness.environment) if witness else None
+        witness = loop.row_of(identifier).witness
+        folder = healthy.original(witness.environment) if witness else None
         if folder and folder not in before:
             before[folder] = fingerprint(folder)
 
     yield remember
-    loop.sweep()
+    healthy.sweep()
     for folder, files in before.items():
         now = fingerprint(folder)
         changed = sorted(name for name in files.keys() | now.keys() if files.get(name) != now.get(name))

@@ -5,16 +5,16 @@ What a loop does is told by src/slowfast_verify/loop.py, what it stands on by ma
 
 import pytest
 
-from slowfast_verify import knowledge, loop, loop_table
+from slowfast_verify import healthy, loop, loop_table
 
-IDS = sorted(name for name, row in knowledge.all_known().items() if row.witness)
+IDS = loop.identifiers()
 
 
 def needs(identifier: str) -> str:
     """`classic: torch 1.8, ...; index`: told beside the name, so that a list of the tests says what each needs."""
-    found = knowledge.known(identifier).witness
+    found = loop.row_of(identifier).witness
     assert found
-    return "; ".join([f"{found.environment} ({loop.loops().environment[found.environment].holds})", *found.needs])
+    return "; ".join([f"{found.environment} ({healthy.loops().environment[found.environment].holds})", *found.needs])
 
 
 @pytest.mark.parametrize("identifier", IDS)

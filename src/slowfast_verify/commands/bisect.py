@@ -33,7 +33,7 @@ def bisect(
         raise Problem("a cell, a good and a bad commit are needed", next="slowfast-verify bisect CELL GOOD BAD [--rung RUNG]")
     matrix = default()
     result = bisection.of_cell(matrix.cell(cell), matrix, good, bad, rung, say=lambda text: print(text, flush=True))
-    path = bisect_page.write(result, kept if evidence else layout.reports() / "records" / "bisect")
+    path = bisect_page.write(result, kept if evidence else layout.reports() / "bisections")
     if evidence:
         write_text(page, bisect_page.markdown(bisect_page.load(kept)))
     print("\n".join([*bisect_page.told(result), f"written: {path}"]))

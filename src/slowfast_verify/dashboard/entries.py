@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from packaging.version import Version
+
 from .. import cell as cells
 from ..cell import Cell
 from ..collection import Held
@@ -36,6 +38,7 @@ class Entry:
     kept: list[Any] = field(default_factory=list)
     predicted: Standing | None = None
     date: str = ""  # of the resolution
+    spanned: bool = True  # a stack or a record speaks of it; others are drawn up by rule
 
 
 def axes_of(name: str) -> dict[str, str]:
@@ -56,7 +59,7 @@ def axes_of_cell(cell: Cell) -> dict[str, str]:
 
 def gather(known: Iterable[Cell], found: Iterable[Held], pack: Callable[[Record], Any]) -> list[Entry]:
     """All rows, ordered by name. `pack` turns a record into what its page shows of it."""
-    rows = {cell.id: Entry(cell.id, axes_of_cell(cell)) for cell in known}
+    rows = {cell.id: Entry(cell.id, axes_of_cell(cell), spanned=bool(cell.stack)) for cell in known}
     for held in found:
         row = rows.get(held.cell)
         if row is None:
@@ -69,6 +72,7 @@ def gather(known: Iterable[Cell], found: Iterable[Held], pack: Callable[[Record]
             row.kept.append(pack(held.standing))
         row.kept.append(pack(held.record))
         row.label = label_of(held.standing or held.record)
+        row.spanned = True
     return [rows[name] for name in sorted(rows)]
 
 
@@ -76,3 +80,22 @@ def label_of(record: Record) -> str:
     """How the cell ran, in the record's own words (`Windows binaries under Wine 8.0`); "" where it ran natively."""
     runner = str(record.target.get("runner") or "native")
     return "" if runner == "native" else runner
+
+
+def advisable(rows: Iterable[Entry]) -> set[str]:
+    """The names of the rows that the page may advise: all that a stack or a record speaks of; of the others, which differ in torch only,
+    those with the newest one. There are ten thousand, and each recipe would cost a millisecond and a hundred bytes."""  # fmt: skip
+    found, newest = set(), dict[tuple[str, ...], tuple[Version, list[str]]]()
+    for row in rows:
+        if row.spanned:
+            found.add(row.name)
+            continue
+        state = row.predicted.state if row.predicted else ""
+        key = (state, *(row.axes[axis] for axis in AXES if axis not in ("torch", "accelerator")), row.axes["accelerator"][:2])
+        torch = Version(row.axes["torch"])
+        there = newest.get(key)
+        if there is None or torch > there[0]:
+            newest[key] = (torch, [row.name])
+        elif torch == there[0]:
+            there[1].append(row.name)
+    return found.union(*(names for _, names in newest.values()))

@@ -64,9 +64,7 @@ function machinePage(where) {
       box.removeAttribute("aria-busy");
       fill(
         box,
-        detail.recipe
-          ? recipeSection(detail.recipe, shared, where, (form) => address({ ...same, form }))
-          : el("p.warning", {}, t("no_recipe")),
+        whatToType(row, detail, shared, where, (form) => address({ ...same, form })),
         known(row),
       );
     })

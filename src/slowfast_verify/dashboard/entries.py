@@ -17,9 +17,11 @@ from ..cell import Cell
 from ..collection import Held
 from ..errors import Problem
 from ..record import Record
-from .standing import Standing, of_past, standing
+from .standing import TOP, Standing, of_past, standing
 
 AXES = ("os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision", "runner")
+FAR = ("subject", "revision", "torch")
+NEAR = (*FAR, "os")
 _RUNNER = re.compile(r"\+([a-z0-9-]+)$")
 
 
@@ -82,20 +84,24 @@ def label_of(record: Record) -> str:
     return "" if runner == "native" else runner
 
 
-def advisable(rows: Iterable[Entry]) -> set[str]:
+def advisable(rows: list[Entry]) -> set[str]:
     """The names of the rows that the page may advise: all that a stack or a record speaks of; of the others, which differ in torch only,
-    those with the newest one. There are ten thousand, and each recipe would cost a millisecond and a hundred bytes."""  # fmt: skip
-    found, newest = set(), dict[tuple[str, ...], tuple[Version, list[str]]]()
+    those with a torch that reached the top elsewhere, best on the same system, and of these the newest. There are ten thousand rows, and
+    each recipe would cost a millisecond and a hundred bytes. scripts/choose.js ranks rows by the same rule."""  # fmt: skip
+    top = [row.axes for row in rows if row.runs and row.runs[row.verdict][1].state in TOP]
+    near, far = ({tuple(axes[name] for name in kind) for axes in top} for kind in (NEAR, FAR))
+    found, most = set(), dict[tuple[str, ...], tuple[tuple[int, Version], list[str]]]()
     for row in rows:
         if row.spanned:
             found.add(row.name)
             continue
         state = row.predicted.state if row.predicted else ""
         key = (state, *(row.axes[axis] for axis in AXES if axis not in ("torch", "accelerator")), row.axes["accelerator"][:2])
-        torch = Version(row.axes["torch"])
-        there = newest.get(key)
-        if there is None or torch > there[0]:
-            newest[key] = (torch, [row.name])
-        elif torch == there[0]:
+        proven = (tuple(row.axes[name] for name in NEAR) in near) + (tuple(row.axes[name] for name in FAR) in far)
+        rank = proven, Version(row.axes["torch"])
+        there = most.get(key)
+        if there is None or rank > there[0]:
+            most[key] = (rank, [row.name])
+        elif rank == there[0]:
             there[1].append(row.name)
-    return found.union(*(names for _, names in newest.values()))
+    return found.union(*(names for _, names in most.values()))

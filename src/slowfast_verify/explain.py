@@ -19,7 +19,8 @@ def story(identifier: str, width: int = 100) -> str:
     parts = [f"{row.id}: {row.title}", f"rung: {row.rung}" + ("; a rule for a whole class of failures" if row.generic else "")]
     parts += _section("Why", row.explain.cause, row.explain.cause_zh)
     if row.applies:
-        parts += _section("When", *(f"{name} {bound}" for name, bound in row.applies.items()))
+        given = [f"and there is {row.provided}"] if row.provided else []
+        parts += _section("When", *(f"{name} {bound}" for name, bound in row.applies.items()), *given)
     parts += _section("How it shows", *filter(None, map(_signature, row.signature)))
     if row.example:
         parts += [

@@ -101,6 +101,7 @@ function picker() {
         "table.tiles",
         {},
         el("caption.away", {}, t("picker_caption")),
+        columnsOf("head.wide", PYTHONS.length),
         el(
           "thead",
           {},
@@ -177,3 +178,11 @@ function legend() {
     ),
   );
 }
+
+const columnsOf = (head, count) =>
+  el(
+    "colgroup",
+    {},
+    el(`col.${head}`),
+    Array.from({ length: count }, () => el("col")),
+  );

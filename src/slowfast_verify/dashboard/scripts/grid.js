@@ -77,6 +77,7 @@ function drawGrid(where, shown) {
         "table.tiles.grid",
         {},
         el("caption.away", {}, t("grid_caption")),
+        columnsOf("head", columns.length),
         el(
           "thead",
           {},

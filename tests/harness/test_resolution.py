@@ -22,7 +22,7 @@ def rows() -> list[Resolution]:
         Resolution(cell=A, **common, predicted=[Prediction(id="x", rung="imports", why="numpy 1.23.5")]),  # type: ignore[arg-type]
         Resolution(cell=A.replace("-uv-", "-pip-"), **common, predicted=[Prediction(id="x", rung="imports", why="numpy 1.23.5")]),  # type: ignore[arg-type]
         Resolution(cell=B, verdict="conflicts", reason="a needs b<2 and c needs b>=2."),
-        Resolution(cell=C, verdict="not verified", reason="the index cannot be reached"),
+        Resolution(cell=C, verdict="not verified", reason="the index cannot be reached", twin=C.replace("-mps-", "-cpu-")),
     ]
 
 
@@ -39,7 +39,8 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
 def test_equal_resolutions_are_kept_once() -> None:
     """Two cells with the same outcome share one row."""
     document = json.loads(resolution.pack(rows(), "2026-11-22", "uv 0"))
-    assert len(document["resolutions"]) == 3
+    assert len(document["cases"]) == len(document["answers"]) + 1 == 3  # conflict and outage brought no versions: one empty answer
+    assert len(document["predictions"]) == 1
     assert document["packages"] == ["numpy==1.23.5", "torch==1.8.0"]
 
 

@@ -27,6 +27,7 @@ from .resolver import Answer
 from .torch_releases import Place
 
 KEPT_VERSION = "1"  # raise it when the same question is asked in another way
+INSTALLERS = ("uv", "pip")  # what takes from the package index; equal questions, whichever of them asks
 OLD_ANSWERS = ("resolves", "conflicts", "no wheel")
 
 
@@ -59,6 +60,9 @@ def prepare(cells: Iterable[Cell], matrix: Matrix, *, offline: bool = False, ref
     asker = (KEPT_VERSION, package_index.address(), *(row.model_dump_json() for row in rules().declared))
     seen: dict[tuple[str, ...], tuple[str, str, Cell | None]] = {}
     for cell in cells:
+        if cell.installer not in INSTALLERS:
+            work.unreachable[cell.id] = f"{cell.installer} takes from channels of its own, which this resolver does not ask"
+            continue
         key = (cell.os, cell.arch, cell.python, cell.torch, cell.accelerator, cell.subject, cell.revision, cell.stack)  # not its installer
         if key not in seen:
             question, why = _question(cell, matrix, system, offline)

@@ -26,6 +26,7 @@ from .resolution import Prediction, Resolution, Resolutions
 from .resolver import Answer
 from .torch_releases import Place
 
+CHANNELS = "only a conda solver can ask its channels: slowfast-verify climb does, where they can be reached"
 KEPT_VERSION = "1"  # raise it when the same question is asked in another way
 INSTALLERS = ("uv", "pip")  # what takes from the package index; equal questions, whichever of them asks
 OLD_ANSWERS = ("resolves", "conflicts", "no wheel")
@@ -61,7 +62,7 @@ def prepare(cells: Iterable[Cell], matrix: Matrix, *, offline: bool = False, ref
     seen: dict[tuple[str, ...], tuple[str, str, Cell | None]] = {}
     for cell in cells:
         if cell.installer not in INSTALLERS:
-            work.unreachable[cell.id] = f"{cell.installer} takes from channels of its own, which this resolver does not ask"
+            work.unreachable[cell.id] = CHANNELS
             continue
         key = (cell.os, cell.arch, cell.python, cell.torch, cell.accelerator, cell.subject, cell.revision, cell.stack)  # not its installer
         if key not in seen:

@@ -99,5 +99,5 @@ def test_pairs_without_a_verdict_are_builds_that_lie_elsewhere() -> None:
         if row.verdict != "not verified":
             told |= found
     missing = all_pairs - told
-    assert len(told) > 1000
+    assert len(told) > 800
     assert not [pair for pair in missing if "accelerator" not in (pair[0], pair[2]) and "conda" not in pair]

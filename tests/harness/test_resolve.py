@@ -156,8 +156,9 @@ def test_predictions_can_be_made_again_without_asking(tmp_path: Path, monkeypatc
     assert run("--check")[0] == 0
     file = tmp_path / "resolve.json"
     text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace('"predicted":[{"id":"', '"predicted":[{"id":"x') if '"predicted"' in text else text.replace(
-        '"digest"', '"predicted":[{"id":"x","rung":"imports","why":""}],"digest"'), encoding="utf-8")  # fmt: skip
+    assert '"missing-torchaudio"' not in text
+    file.write_text(text.replace('"predictions": [\n', '"predictions": [\n{"id":"missing-torchaudio","rung":"imports","why":"edited"}', 1)
+                    .replace('"together": [\n[]', '"together": [\n[0]', 1), encoding="utf-8")  # fmt: skip
     resolution.load.cache_clear()
     assert CliRunner().invoke(app, ["resolve", "--check"]).exit_code == 1
     assert run("--repredict")[0] == 0

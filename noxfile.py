@@ -111,6 +111,12 @@ def report(session: nox.Session) -> None:
     session.run(*command, "--check", external=True)
 
 
+@nox.session(venv_backend="none")
+def dashboard(session: nox.Session) -> None:
+    """Write reports/dashboard/index.html from the records kept under reports/evidence: nox -s dashboard -- [RECORDS...] [--output DIR]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "report", "render", *session.posargs, external=True)
+
+
 @nox.session(venv_backend="virtualenv", reuse_venv=True)
 def tests(session: nox.Session) -> None:
     """The suite's own tests, in an environment of their own."""
@@ -120,7 +126,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="virtualenv", reuse_venv=True)
 def lint(session: nox.Session) -> None:
-    """ruff and mypy, both strict, and the generated files against what they are made from."""
+    """ruff and mypy, both strict, the generated files against what they are made from, the workflows by schema and zizmor."""
     session.install("--constraint", "constraints.txt", "--editable", ".[dev]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -129,6 +135,13 @@ def lint(session: nox.Session) -> None:
     session.run("slowfast-verify", "report", "schema", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
     session.run("slowfast-verify", "bisect", "--check")
+    session.run("pytest", "tests/harness/test_workflows.py", "-q", "-n0", "-k", "schema or zizmor or actionlint or pinned or rights")
+
+
+@nox.session(venv_backend="none")
+def dryrun(session: nox.Session) -> None:
+    """Execute .github/workflows/matrix.yml here, line by line: plan, jobs (stubs, one crashed, one real cell), merge, issues, page."""
+    session.run(PYTHON, "-m", "pytest", "tests/harness/test_workflows.py", "-n0", "-v", "-k", "fan_out or real_cell", external=True)
 
 
 @nox.session(venv_backend="none")
@@ -139,7 +152,7 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "diagnose", "doctor", "report",
+    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

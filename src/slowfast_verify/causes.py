@@ -129,5 +129,7 @@ def reproduce(cell: str, check: str) -> list[str]:
     whole = id_ if id_ and "@" in id_ else cell  # `+wine` says how it ran; the cell's own name says where it runs again
     if id_ and runner == "docker":
         return [f"slowfast-verify climb {whole} --container"]
+    if id_ and runner == "checkout":
+        return [f"slowfast-verify climb {whole} --checkout DIR"]
     only = [f"pytest tests/verify --cell '{whole}' -k {name}"] if re.fullmatch(r"\w+", name, re.ASCII) else []
     return [f'nox -s "matrix({whole})"', *only]

@@ -14,10 +14,13 @@ import typer
 from . import __version__, layout
 from .commands.bisect import bisect
 from .commands.cells import cells
+from .commands.gather import gather
+from .commands.issues import issues
 from .commands.packages import packages
 from .commands.recipe import recipe
 from .commands.releases import releases
 from .commands.report import app as report_app
+from .commands.resolve import resolve
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
 
 app = typer.Typer(
@@ -32,7 +35,10 @@ Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; no
 
 
 app.command()(releases)
+app.command()(resolve)
 app.command()(cells)
+app.command()(gather)
+app.command()(issues)
 
 
 @app.command()
@@ -60,6 +66,7 @@ def climb(
     container: Annotated[bool, typer.Option("--container", help="build it as an image, and climb in a container")] = False,
     base: Annotated[str, typer.Option(metavar="IMAGE", help="with --container: made from it; debootstrap:bookworm is made here")] = "",
     from_recipe: Annotated[bool, typer.Option("--recipe", help="by the commands that `slowfast-verify recipe` prints")] = False,
+    checkout: Annotated[Path | None, typer.Option(metavar="DIR", help="with the code that this git checkout has committed")] = None,
 ) -> None:
     """Provision one cell, climb the ladder in it, write its record."""
     from . import report
@@ -71,8 +78,11 @@ def climb(
     if base and not container:
         again = f"slowfast-verify climb {cell} --container --base {base}"
         raise Problem("--base is the base of a container's image", where="climb --base", next=again)
-    fresh = fresh or evidence
-    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base, fresh=fresh, from_recipe=from_recipe)
+    if checkout and (container or from_recipe or evidence):
+        raise Problem("--checkout replaces the code of an environment of the cache", where="climb --checkout",
+                      next=f"slowfast-verify climb {cell} --checkout {checkout}")  # fmt: skip
+    record, code = go(matrix.cell(cell), matrix, folder, jobs=jobs, container=container, base=base, fresh=fresh or evidence,
+                      from_recipe=from_recipe, checkout=checkout)  # fmt: skip
     typer.echo(f"{cell}: {report.one_line(record)}")
     raise typer.Exit(code)
 
@@ -201,10 +211,11 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
     """Take away environments that this suite built."""
     from .image import clean as remove_images
     from .matrix import default
+    from .recipe_run import clean as remove_tried
     from .removal import clean as remove
 
     keep = set() if everything else {cell.id for cell in default().selection()}
-    gone = [*remove(keep), *remove_images(keep)]
+    gone = [*remove(keep), *remove_images(keep), *remove_tried()]
     typer.echo("\n".join(gone) or "nothing to take away")
 
 

@@ -1,4 +1,4 @@
-"""The whole story of one known failure, for people. Runs on the host; called by the `explain` command. Imports knowledge, instructions."""
+"""The whole story of one known failure, for people. Called by the `explain` command. Imports knowledge, instructions, pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import textwrap
 from .index import index
 from .instructions import steps
 from .knowledge import KnownFailure, known
+from .pages import failure_page
 
 
 def story(identifier: str, width: int = 100) -> str:
@@ -18,7 +19,8 @@ def story(identifier: str, width: int = 100) -> str:
     parts = [f"{row.id}: {row.title}", f"rung: {row.rung}" + ("; a rule for a whole class of failures" if row.generic else "")]
     parts += _section("Why", row.explain.cause, row.explain.cause_zh)
     if row.applies:
-        parts += _section("When", *(f"{name} {bound}" for name, bound in row.applies.items()))
+        given = [f"and there is {row.provided}"] if row.provided else []
+        parts += _section("When", *(f"{name} {bound}" for name, bound in row.applies.items()), *given)
     parts += _section("How it shows", *filter(None, map(_signature, row.signature)))
     if row.example:
         parts += [
@@ -37,6 +39,7 @@ def story(identifier: str, width: int = 100) -> str:
     others = [*row.consequence_of, *(miss.id for miss in row.near_miss if miss.id)]
     parts += _section("Not to be mistaken for", *dict.fromkeys(others)) if others else []
     parts += _section("Reported in", *row.seen_in)
+    parts += _section("On the dashboard", page) if (page := failure_page(identifier)) else []
     parts += _section("Not reproduced by us", row.unreproduced) if row.unreproduced else []
     return "\n".join(parts)
 

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from . import aarch64, container, emulator, installer, interpreter, layout, windows_python, wine
+from . import aarch64, conda_env, container, emulator, installer, interpreter, layout, windows_python, wine
 from . import target as targets
 from .cell import Cell
 from .errors import Infrastructure, NotVerifiable
 from .foreign import foreign
+from .matrix import Wheels
 from .record import Provisioned
 from .target import Target
 
@@ -38,6 +39,8 @@ class Base:
 def base_of(cell: Cell, *, fetch: bool = True) -> Base:
     """The interpreter for a cell. Raises NotVerifiable where there is none; fetch False: where it would have to be fetched first."""
     kind = emulator.emulator_of(cell)
+    if cell.installer == "conda":  # Python comes from a channel
+        return Base("native", Path(conda_env.backend()), cell.python)
     if kind is None:
         python = interpreter.find(cell.python)
         return Base("native", python, interpreter.exact_version(python))
@@ -53,9 +56,12 @@ def base_of(cell: Cell, *, fetch: bool = True) -> Base:
     return Base("qemu", folder, aarch64.exact_version(folder))
 
 
-def lay(cell: Cell, base: Base, folder: Path, run: Run) -> Path:
-    """Make the empty environment in `folder`/env; returns its interpreter."""
+def lay(cell: Cell, base: Base, folder: Path, run: Run, wheels: Wheels | None = None) -> Path:
+    """Make the empty environment in `folder`/env; returns its interpreter. wheels: a conda cell's channels and packages."""
     env = folder / "env"
+    if wheels and wheels.channels:
+        run("torch", conda_env.command(str(base.python), env, cell.python, wheels.channels, wheels.packages))
+        return env / ("python.exe" if os.name == "nt" else "bin/python")
     if base.runner in ("wine", "qemu"):
         if base.runner == "wine":
             inside = windows_python.place(base.python, env)

@@ -60,8 +60,8 @@ def build(cell: Cell, matrix: Matrix, base: str = "", say: Say = print) -> Path:
         image = run_build(client, folder_sent, arguments, folder / "logs" / "build.log", say, tag_of(cell))
         found = Provisioned(
             cell=cell.id, inputs=digest, runner="docker", python=PYTHON, env=image, checkout=laid.checkout, opts=laid.opts,
-            variables=laid.variables, lock=_lock(image, cell, laid.addresses),
-            workarounds=list(dict.fromkeys(name for name, _ in actions_of(subject.at(cell.revision), stack.workarounds))),
+            variables=laid.variables, lock=named(_lock(image), cell.subject, laid.addresses),
+            workarounds=laid.workarounds,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds=round(time.monotonic() - begun, 1), step_seconds={},
         )  # fmt: skip
         write_text(state, found.model_dump_json(indent=1))
@@ -144,15 +144,19 @@ def _require_python(base: str, cell: Cell) -> None:
         )  # fmt: skip
 
 
-def _lock(image: str, cell: Cell, addresses: dict[str, str]) -> list[str]:
-    """What the installer listed at the end of the build; what came from a tree of this machine is named by its repository."""
+def _lock(image: str) -> str:
+    """What the installer listed at the end of the build."""
     target = container.of_cell(image, PYTHON)
-    done = subprocess.run([*target.argv[:-1], "cat", LOCK], capture_output=True, text=True, timeout=300, check=True)
+    return subprocess.run([*target.argv[:-1], "cat", LOCK], capture_output=True, text=True, timeout=300, check=True).stdout
+
+
+def named(listing: str, subject: str, addresses: dict[str, str]) -> list[str]:
+    """The lock from an installer's listing: what came from a tree of the first stage is named by its repository and commit."""
     lines = []
-    for line in done.stdout.splitlines():
+    for line in listing.splitlines():
         for path, address in addresses.items():
             if re.search(rf"{re.escape(path)}(?![\w.-])", line):
-                line = f"{line.partition(' @ ')[0] if ' @ ' in line else cell.subject} @ {address}"
+                line = f"{line.partition(' @ ')[0] if ' @ ' in line else subject} @ {address}"
         if line and not line.startswith("#"):
             lines.append(line)
     return lines

@@ -30,12 +30,15 @@ def inputs_digest(cell: Cell, matrix: Matrix, base: Base) -> str:
         "cell": cell.id,
         "python": [str(base.python), base.exact],
         "torch": stack.torch.model_dump(),
-        "wheels": (found := stack.wheels_of(cell)) and found.model_dump(exclude={"note", "megabytes", "minutes"}),
+        "wheels": (found := stack.wheels_of(cell))
+        and found.model_dump(exclude={"note", "megabytes", "minutes", *(() if found.channels else ("channels", "packages"))}),
         "pins": [[pin.name, pin.spec] for pin in stack.pin if cell.matches(pin.when)],
         "source": subject.source.model_dump(exclude={"reason", "homepage"}),
         "revision": revision.model_dump(include={"commit", "version", "needs"}),
         "env": subject.env,
-        "phases": [phase.model_dump(exclude={"reason", *(() if emulated else ("without_compiler",))}) for phase in subject.phase],
+        "phases": [
+            phase.model_dump(exclude={"reason", "without_known", *(() if emulated else ("without_compiler",))}) for phase in subject.phase
+        ],
         "fixes": fixes,
     }
     if emulated:

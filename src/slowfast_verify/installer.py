@@ -122,6 +122,12 @@ def install(installer: str, python: Path, arguments: list[str], constraints: Pat
     return [str(python), "-m", "pip", "install", "--no-input", *limits, *arguments]
 
 
+def resolver(platform: str, version: str, *arguments: str) -> list[str]:
+    """The command that says what would be installed for another platform (as uv names it) and Python; it installs nothing."""
+    where = ["--python", sys.executable, "--python-platform", platform, "--python-version", version]
+    return [uv(), "pip", "compile", "--quiet", "--no-header", *where, *arguments]
+
+
 def unpack(python: Path, requirement: str, folder: Path) -> list[str]:
     """The command that puts what a distribution holds for the system of this interpreter into a folder, and nothing that it requires."""
     other = foreign(python)

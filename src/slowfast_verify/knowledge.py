@@ -120,8 +120,10 @@ class KnownFailure(Row):
     """One known failure. Its id is the file's name.
 
     generic: a rule for a whole class of failures, which stands back where a specific one matches. consequence_of: known failures that
-    bring this one about: where one of them matches as well, it comes first. unsure: what the signature cannot tell, and how to find out.
-    unreproduced: why `reproduce` is empty: what a machine would need to show the failure. elsewhere: loops in other environments.
+    bring this one about: where one of them matches as well, it comes first. applies: {axis or distribution: what must hold of it}, read
+    by prediction.py; provided: what must be so beside that, which no version tells: such a failure is not predicted. unsure: what the
+    signature cannot tell, and how to find out. unreproduced: why `reproduce` is empty: what a machine would need to show the failure.
+    elsewhere: loops in other environments.
     """
 
     id: str = ""
@@ -132,6 +134,7 @@ class KnownFailure(Row):
     generic: bool = False
     consequence_of: list[str] = []
     applies: dict[str, str] = Field(default_factory=dict)
+    provided: str = ""
     explain: Explain
     unsure: str = ""
     fix: list[Action] = []

@@ -48,6 +48,7 @@ class Wheels(Row):
 
     index is `default` (what the installer is configured with) or an address; `also` is added to torch's version.
     megabytes: of the largest finished environment of these wheels (matrices/room.toml says what building it takes).
+    channels and packages take the index's place in a conda cell: what the solver is asked for beside Python and pip, and where.
     """
 
     when: When
@@ -55,6 +56,8 @@ class Wheels(Row):
     find_links: str = ""
     local: str = ""
     also: str = ""
+    channels: list[str] = []
+    packages: list[str] = []
     megabytes: int
     minutes: float = 3.0
     note: str
@@ -188,6 +191,9 @@ class Matrix:
     def _check_subjects(self) -> None:
         everything = list(self.cells.values())
         for subject in self.subjects.values():
+            for phase in subject.phase:
+                if phase.without_known:
+                    known(phase.without_known)
             for index, expectation in enumerate(subject.expect):
                 when = {"subject": subject.name, **expectation.when}
                 if not any(cell.matches(when) for cell in everything):

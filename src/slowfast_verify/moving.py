@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
-from . import fix, ground
+from . import fix, ground, layout
 from .action import Action
 from .atomic import write_text
 from .cell import Cell
@@ -19,11 +20,12 @@ from .emulator import emulator_of
 from .errors import NotVerifiable, Problem
 from .fix import Place
 from .matrix import Matrix
-from .record import Provisioned
+from .record import Provisioned, Record
 from .sources import outage_in
 from .subject import actions_of
 
 STATE = "cell.json"
+RUNNER = "checkout"  # behind the + of its records' names: they say nothing of the cell's own revision
 
 
 def stand(cell: Cell, found: Provisioned, folder: Path) -> Provisioned:
@@ -44,7 +46,7 @@ def stand(cell: Cell, found: Provisioned, folder: Path) -> Provisioned:
         pass  # none yet, or one that was interrupted while it was made
     shutil.rmtree(folder, ignore_errors=True)
     made = clone_cell(found, folder)
-    write_text(folder / STATE, made.model_dump_json(indent=1))
+    write_text_of(made, folder / STATE)
     return made
 
 
@@ -66,7 +68,7 @@ def move(made: Provisioned, cell: Cell, matrix: Matrix, commit: str) -> list[str
             try:
                 fix.carry_out(Action(edit=[edit]), place, _nothing, identifier)
             except (Problem, OSError) as problem:
-                told.append(f"the edit of {edit.file} for {identifier} does not fit this commit: {problem}")
+                told.append(f"the edit of {edit.file} for {identifier} does not fit this commit: {str(problem).splitlines()[0]}")
     return told
 
 
@@ -78,6 +80,38 @@ def take(made: Provisioned, source: Path) -> str:
     wanted = git(source, "rev-parse", "--verify", "HEAD").strip()
     git(Path(made.checkout), "fetch", "--quiet", "--update-shallow", str(source.resolve()), wanted)
     return wanted
+
+
+def with_checkout(cell: Cell, matrix: Matrix, found: Provisioned, source: Path, say: Callable[[str], None]) -> Path:
+    """The cell's environment with the code of a working copy; returns the file that describes it (record.Provisioned).
+
+    What the working copy has committed is taken, nothing else, and nothing is installed: the environment stays the cell's.
+    """
+    folder = layout.home() / "checkouts" / cell.id
+    made = stand(cell, found, folder)
+    commit = take(made, source)
+    for line in move(made, cell, matrix, commit):
+        say(f"  {line}")
+    say(f"  the code is {commit[:7]} of {source}, the environment that of {cell.id}")
+    if git(source, "status", "--porcelain", "--untracked-files=no").strip():
+        say("  what is not committed there is not verified")
+    return write_text_of(made.model_copy(update={"runner": RUNNER}), folder / "with-checkout.json")
+
+
+def without_expectations(record: Record) -> Record:
+    """The record of a working copy: what is expected to fail in the cell's own revision and passes here is somebody's work, no error."""
+    checks = [
+        check.model_copy(update={"outcome": "passed", "knowledge": None}) if check.outcome == "passed unexpectedly" else check
+        for check in record.checks
+        if not (check.outcome == "passed unexpectedly" and check.reason)  # an expectation with *, which is no check
+    ]
+    return record.model_copy(update={"checks": checks})
+
+
+def write_text_of(made: Provisioned, path: Path) -> Path:
+    """Write the description of an environment; returns its path."""
+    write_text(path, made.model_dump_json(indent=1))
+    return path
 
 
 def git(folder: Path, *arguments: str) -> str:

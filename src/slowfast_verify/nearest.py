@@ -5,21 +5,28 @@ Runs on the host; starts nothing. Called by the `recipe` command and the dashboa
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+from . import layout
 from . import recipe as recipes
-from .cell import Cell
+from .cell import Cell, Os
 from .data import Row
 from .errors import Problem
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .recipe import Evidence, Recipe
+from .torch_releases import Place
 from .wanted import Wanted, capability_of, cuda_of, gpus, kind_of, number, rules
 
 #: What the code asks the costs of; a test holds the data to them.
 AXES = ("os", "arch", "subject", "revision", "installer", "installer_kind", "accelerator_kind", "accelerator", "torch_major", "torch_minor",
         "python_minor")  # fmt: skip
 PROOFS = ("ran as printed", "verified", "emulated", "resolves", "predicted", "unresolvable", "rung")
+#: Axes on which a cell that exists by rule is only looked at where it is as asked.
+EXACT = ("os", "arch", "python", "installer", "subject", "revision")
 GPU_COSTS = ("no_kernels", "not_native", "driver")
 
 
@@ -69,7 +76,11 @@ def answer(wanted: Wanted, *, only: str = "", matrix: Matrix | None = None, evid
     wanted = wanted if wanted.subject else wanted.model_copy(update={"subject": rules().default_subject})
     if wanted.gpu and not wanted.capability:
         wanted = wanted.model_copy(update={"capability": capability_of(wanted.gpu)})
-    choices = sorted((choice_of(cell, wanted, evidence) for cell in matrix.cells.values()), key=_order)
+    evidence = evidence or layout.reports() / "evidence"
+    choices = [choice_of(cell, wanted, evidence) for cell in _candidates(matrix, wanted, only)]
+    ran = [row.cell for row in choices if recipes.evidence_of(row.cell, evidence)]
+    shortest = min((row.distance for row in choices), default=0)
+    choices.sort(key=lambda row: (row.distance, _from_known(row.cell, ran) if row.distance == shortest else 0, *_newest(row.cell)))
     if not choices:
         raise Problem("there is no cell at all", where="matrices/stacks/", next="slowfast-verify cells", code=3)
     best = next((row for row in choices if row.cell.id == only), None) or choices[0]
@@ -82,7 +93,7 @@ def answer(wanted: Wanted, *, only: str = "", matrix: Matrix | None = None, evid
         wanted=wanted, recipe=found, predicted=predicted, known=known,
         nearest_run=recipes.recipe_for(nearest.cell, evidence=evidence, matrix=matrix) if nearest else None,
         nearest_run_differs=[row.words() for row in nearest.differences] if nearest else [],
-        refused=sorted({row.refused for row in choices if row.refused and _same_place(row.cell, wanted)}),
+        refused=_refused(choices, wanted),
     )  # fmt: skip
 
 
@@ -94,11 +105,57 @@ def choice_of(cell: Cell, wanted: Wanted, evidence: Path | None = None) -> Choic
     return Choice(cell=cell, distance=sum(row.cost for row in differences) + gpu + proof, differences=differences, refused=refused)
 
 
-def _order(choice: Choice) -> tuple[object, ...]:
-    """Nearest first; of equals the newest torch and Python, main before what is older."""
-    cell = choice.cell
-    newest = tuple(-part for part in (*number(cell.torch), *number(cell.python)))
-    return choice.distance, newest, cell.revision != "main", cell.installer != "uv", cell.id
+def _candidates(matrix: Matrix, wanted: Wanted, only: str) -> list[Cell]:
+    """The cells of the stacks, and those that exist by rule and are just as asked; all of these where nothing is."""
+    found = {cell.id: cell for cell in matrix.cells.values()}
+    if only:
+        return list({**found, only: matrix.cell(only)}.values())
+    as_asked = [cell for cell in _by_rule(matrix, wanted) if cell.id not in found]
+    if not as_asked and not any(all(_fits(cell, wanted, axis) for axis in EXACT) for cell in found.values()):
+        return list(matrix.everything.values())
+    return [*found.values(), *as_asked]
+
+
+def _fits(cell: Cell, wanted: Wanted, axis: str) -> bool:
+    asked = getattr(wanted, axis)
+    return not asked or asked == getattr(cell, axis)
+
+
+def _by_rule(matrix: Matrix, wanted: Wanted) -> Iterator[Cell]:
+    """The cells of matrices/space.toml that are as asked; where no installer is asked for, through uv."""
+    space, rows = matrix.space, matrix.space.axes
+    installer = wanted.installer or rows.installer[0] if rows.installer else ""
+    subjects = [name for name in rows.subject if _named(name, wanted)]
+    for place in space.places if installer in rows.installer else ():
+        os, _, arch = place.partition("-")
+        if wanted.os not in ("", os) or wanted.arch not in ("", arch):
+            continue
+        for torch, release in space.releases.items():
+            builds = [build for build in release.builds(cast(Place, place)) if wanted.accelerator in ("", build, kind_of(build))]
+            for python, build, subject in itertools.product([wanted.python] if wanted.python else rows.python, builds, subjects):
+                if not space.why_not(place, python, torch, build, subject):
+                    name, _, revision = subject.partition("@")
+                    yield Cell.model_construct(
+                        os=cast(Os, os), arch=arch, python=python, torch=torch, accelerator=build, installer=installer, subject=name,
+                        revision=revision, stack=space.stack_name(torch, place, python),
+                    )  # fmt: skip
+
+
+def _named(subject: str, wanted: Wanted) -> bool:
+    name, _, revision = subject.partition("@")
+    return wanted.subject in ("", name) and wanted.revision in ("", revision)
+
+
+def _from_known(cell: Cell, ran: list[Cell]) -> float:
+    """How far a cell is from the nearest that ran: of two that nobody ran, the one that differs less from something known is likelier."""
+    near = [Wanted.model_validate(other.model_dump(exclude={"stack"})) for other in ran if other.subject == cell.subject]
+    return min((sum(row.cost for row in _differences(cell, one)) for one in near), default=0)
+
+
+def _newest(cell: Cell) -> tuple[object, ...]:
+    """Of equals the newest torch, Python and CUDA, main before what is older."""
+    newest = tuple(-part for part in (*number(cell.torch), *number(cell.python), *number(cuda_of(cell.accelerator))))
+    return cell.revision != "main", newest, cell.installer != "uv", cell.id
 
 
 def _differences(cell: Cell, wanted: Wanted) -> list[Difference]:
@@ -148,11 +205,11 @@ def _gpu(cell: Cell, wanted: Wanted) -> tuple[str, float]:
         return "", 0
     if row and (number(cuda) < number(row.runs_from) or (row.until and number(cuda) > number(row.until))):
         wants = f"CUDA {row.runs_from} or newer" + (f", {row.until} or older" if row.until else "")
-        return f"{cell.accelerator} builds have no kernels for {what}: it needs {wants}", costs["no_kernels"]
+        return f"no kernels for {what} in them, it needs {wants}", costs["no_kernels"]
     if wanted.driver and (need := driver_for(cuda, wanted.os or cell.os)) and number(wanted.driver) < number(need):
-        return f"{cell.accelerator} builds need a driver of {need} or newer, and this one is {wanted.driver}", costs["driver"]
+        return f"they need a driver of {need} or newer, and this one is {wanted.driver}", costs["driver"]
     if row and number(cuda) < number(row.native_from):
-        return f"{cell.accelerator} builds know no {what}: CUDA {row.native_from} or newer does", costs["not_native"]
+        return f"they run on {what} by kernels of an older GPU; CUDA {row.native_from} or newer knows it", costs["not_native"]
     return "", 0
 
 
@@ -167,12 +224,21 @@ def _proof(seen: Evidence | None, cell: Cell) -> float:
     costs = {row.name: row.cost for row in rules().proof}
     if seen is None:
         resolved = recipes.resolution_of(cell)
-        if resolved is None:
+        if resolved is None or resolved.verdict == "not verified":
             return costs["predicted"]
         return costs["resolves"] if resolved.verdict == "resolves" else costs["unresolvable"]
     short = max(0, RUNGS.index("demo") - (RUNGS.index(seen.reached) if seen.reached else -1))
     way = "emulated" if seen.runner not in ("native", "container") else "ran as printed" if seen.tried else "verified"
     return costs[way] + short * costs["rung"]
+
+
+def _refused(choices: list[Choice], wanted: Wanted) -> list[str]:
+    """The builds that were passed over for the sake of the GPU or its driver, each reason once."""
+    reasons: dict[str, set[str]] = {}
+    for row in choices:
+        if row.refused and _same_place(row.cell, wanted):
+            reasons.setdefault(row.refused, set()).add(row.cell.accelerator)
+    return [f"{', '.join(sorted(builds))}: {reason}" for reason, builds in reasons.items()]
 
 
 def _same_place(cell: Cell, wanted: Wanted) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from . import aarch64, interpreter, layout, provision, room, sources
+from . import aarch64, conda_env, interpreter, layout, provision, room, sources
 from .cell import Cell
 from .emulator import emulator_of
 from .errors import NotVerifiable, Problem
@@ -70,6 +70,8 @@ def _obstacle(cell: Cell, matrix: Matrix) -> str | None:
             emulated.require()
             if emulated.kind == "qemu":
                 aarch64.offer(cell.python)
+        elif cell.installer == "conda":
+            conda_env.backend()
         else:
             interpreter.find(cell.python)
     except NotVerifiable as problem:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from . import fix, ground, installer, layout, room, sources
+from . import conda, fix, ground, installer, layout, room, sources
 from .action import Edit
 from .atomic import write_text
 from .cell import Cell
@@ -127,6 +127,7 @@ class _Builder:
         self.actions = [row for row in actions_of(self.revision, self.stack.workarounds) if cell.matches(row[1].when)]
         self.logs = folder / "logs"
         self.number = 0
+        self.left_out: list[str] = []
         self.addresses: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
 
@@ -137,7 +138,7 @@ class _Builder:
         self.logs.mkdir(parents=True)
         begun = time.monotonic()
         env = self.folder / "env"
-        inside = ground.lay(self.cell, self.base, self.folder, self._run)
+        inside = ground.lay(self.cell, self.base, self.folder, self._run, self.wheels)
         checkout = self.folder / "src" / self.cell.subject if self.subject.source.git else None
         self.place = Place(self.cell.installer, inside, env, ground.site_of(inside), checkout, self.folder, self._constraints())
         self.place.variables.update(self.subject.env)
@@ -161,7 +162,7 @@ class _Builder:
         found = Provisioned(
             cell=self.cell.id, inputs=self.digest, runner=self.base.runner, python=str(inside), env=str(env),
             checkout=str(checkout) if checkout else None, variables=variables, opts=self.place.opts,
-            workarounds=list(dict.fromkeys(name for name, _ in self.actions)), lock=lock,
+            workarounds=list(dict.fromkeys([*(name for name, _ in self.actions), *self.left_out])), lock=lock,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds=round(time.monotonic() - begun, 1),
             step_seconds=self.seconds,
         )  # fmt: skip
@@ -195,7 +196,7 @@ class _Builder:
                 if action.edit:
                     self.say(f"  {phase.name}: edit for {identifier}")
                     fix.carry_out(action, self.place, self._run, f"workaround {identifier}")
-        if phase.trio:
+        if phase.trio and not (self.wheels and self.wheels.channels):  # a conda environment is made with them in it
             self._install(phase.name, [*self._where(), *self._trio(), *phase.install])
         elif phase.install:
             self._install(phase.name, phase.install)
@@ -232,6 +233,7 @@ class _Builder:
         label, source = phase.name, phase.build
         address, _, commit = source.removeprefix("git+").rpartition("@")
         pure = phase.without_compiler if self.base.runner != "native" else []
+        self.left_out += [phase.without_known] if pure and phase.without_known else []
         key = hashlib.sha256(f"{source} {self._made_against(pure)}".encode()).hexdigest()[:16]
         kept = layout.home() / "wheels" / key
         with FileLock(_made(layout.home() / "wheels") / f"{key}.lock"):
@@ -267,7 +269,7 @@ class _Builder:
             write_text(log, done.stdout + done.stderr)
             raise self._failure("list what is installed", log, done.returncode, argv)
         lines = []
-        for line in done.stdout.splitlines():
+        for line in conda.locked(self.place.env, done.stdout.splitlines()):
             for path, address in self.addresses.items():
                 if path in line:
                     name = line.partition(" @ ")[0] if " @ " in line else self.cell.subject

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from . import layout, resolution, sources
+from . import layout, resolution
 from . import record as records
 from .cell import Cell
 from .cell import parse as parse_cell
 from .data import Row
 from .errors import Problem
-from .knowledge import RUNGS, known
+from .knowledge import RUNGS
 from .matrix import Matrix, Stack, default
-from .mending import absolute, edits, mending
+from .recipe_steps import body, needs_git, trio_of
 from .record import Record
-from .resolution import Resolution
-from .script import ENV, WINDOWS, Do, Form, Places, Say, Step, Variable, Write, commands_in, written
-from .subject import Phase, Subject, actions_of
+from .resolution import Resolution, Resolutions
+from .script import WINDOWS, Form, commands_in
+from .subject import Subject, actions_of
 
 Proof = Literal["ran as printed", "verified", "resolves", "predicted"]
-PINS = "slowfast-pins.txt"
 FROM_RECIPE = "recipe"  #: what a record's name ends in where the environment was made by the printed commands
 COMPILERS = "a C++ compiler (detectron2 is built against this torch)"
 
@@ -83,33 +81,38 @@ class Recipe(Row):
         return self.proof in ("predicted", "resolves")
 
 
-def recipe_for(cell: Cell | str, *, evidence: Path | None = None, matrix: Matrix | None = None) -> Recipe:
-    """The recipe of a cell. evidence: the folder of records, default reports/evidence. Raises Problem for a cell that no stack spans."""
+def recipe_for(cell: Cell | str, *, evidence: Path | None = None, matrix: Matrix | None = None, compiler: bool = True) -> Recipe:
+    """The recipe of a cell. evidence: the folder of records, default reports/evidence. Raises Problem for a cell that no stack spans.
+
+    compiler False: for a machine without one; compiled parts that recognition does not need are left out (detectron2-compiler-missing).
+    """
     matrix = matrix or default()
     cell = matrix.cell(cell) if isinstance(cell, str) else cell
     seen = evidence_of(cell, evidence)
     stack, subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
     pins, versions = _pins(cell, stack, seen, evidence)
-    without_compiler = cell.os == "windows" or (seen is not None and seen.runner != "native")
-    notes = [f"{key} {value}" for key, value in _opts(cell, stack, subject).items()]
+    without_compiler = not compiler or cell.os == "windows" or (seen is not None and seen.runner != "native")
+    opts = [f"{key} {value}" for key, value in _opts(cell, stack, subject).items()]
+    wheels = stack.wheels_of(cell)
+    notes = [*([wheels.note] if wheels else []), *([f"add to every command of SlowFast: --opts {' '.join(opts)}"] if opts else [])]
     blocks = {}
-    proof: Proof = "verified" if seen else "resolves" if versions == "resolution" else "predicted"
+    proof: Proof = "verified" if seen else "resolves" if resolves(cell) else "predicted"
     for form in forms_of(cell):
-        body = _body(cell, stack, subject, pins, form, without_compiler)
-        digest = hashlib.sha256(commands_in(body, form).encode()).hexdigest()
+        text = body(cell, stack, subject, pins, form, without_compiler)
+        digest = hashlib.sha256(commands_in(text, form).encode()).hexdigest()
         ran = seen is not None and seen.digests.get(form) == digest
         blocks[form] = Block(
-            form=form, text=body, proof="ran as printed" if ran else "predicted" if not seen else "verified", digest=digest
+            form=form, text=text, proof="ran as printed" if ran else "predicted" if not seen else "verified", digest=digest
         )
     if any(block.proof == "ran as printed" for block in blocks.values()):
         proof = "ran as printed"
     resolved = resolution_of(cell) if versions == "resolution" else None
     return Recipe(
         resolved=resolved.date[:10] if resolved else "",
-        breaks=[f"{known(row.id).title} [{row.id}]" for row in resolved.predicted] if resolved else [],
+        breaks=[row.id for row in resolved.predicted] if resolved else [],
         cell=cell.id, title=title_of(cell, subject), proof=proof, evidence=seen, versions=versions, pins=pins,
         needs=_needs(cell, stack, subject, without_compiler), blocks=blocks,
-        notes=[f"add to every command of SlowFast: --opts {' '.join(notes)}"] if notes else [],
+        notes=notes,
     )  # fmt: skip
 
 
@@ -123,7 +126,7 @@ def title_of(cell: Cell, subject: Subject) -> str:
 
 def forms_of(cell: Cell) -> list[Form]:
     """The languages that a cell's commands can be written in."""
-    if cell.installer == "conda":
+    if cell.installer == "conda" and cell.os != "windows":
         return ["conda"]
     if cell.os == "windows":
         return list(WINDOWS)
@@ -138,8 +141,10 @@ def evidence_of(cell: Cell, folder: Path | None = None) -> Evidence | None:
     found = all_evidence(folder or layout.reports() / "evidence").get(cell.id, [])
     if not found:
         return None
-    best = max(found, key=lambda row: (row.runner == "native", _height(row.reached), not row.digests, row.date))
     tried = [row for row in found if row.digests]
+    if len(found) == 1 and not tried:
+        return found[0]
+    best = max(found, key=lambda row: (row.runner == "native", _height(row.reached), not row.digests, row.date))
     digests = {form: digest for row in tried for form, digest in row.digests.items()}
     return best.model_copy(update={"digests": digests, "tried": tried[-1].path if tried else ""})
 
@@ -170,8 +175,20 @@ def _evidence(found: Record, path: Path) -> Evidence:
 
 def resolution_of(cell: Cell) -> Resolution | None:
     """What resolving the cell said, where anybody asked."""
+    kept = _resolutions()
+    return kept.of(cell.id) if kept else None
+
+
+def resolves(cell: Cell) -> bool:
+    """Whether these very versions, torch's build among them, were seen to fit together."""
+    found = resolution_of(cell)
+    return found is not None and found.verdict == "resolves"
+
+
+@cache
+def _resolutions() -> Resolutions | None:
     try:
-        return resolution.load().of(cell.id)
+        return resolution.load()
     except Problem:  # none are kept: what the pins say is all there is
         return None
 
@@ -187,18 +204,16 @@ def _pins(cell: Cell, stack: Stack, seen: Evidence | None, folder: Path | None) 
         lines = path.read_text(encoding="utf-8").split("\n")
         return [line for line in lines if re.fullmatch(r"[\w.-]+==\S+", line)], "lock"
     resolved = resolution_of(cell)
-    if resolved and resolved.verdict == "resolves":
-        return [f"{name}=={version}" for name, version in sorted(resolved.versions.items()) if name not in resolved.origins], "resolution"
-    trio = [f"{name}=={version}" for name, version in _trio(cell, stack).items()]
-    return [*trio, *(f"{pin.name}{pin.spec}" for pin in stack.pin if cell.matches(pin.when))], "pins"
-
-
-def _trio(cell: Cell, stack: Stack) -> dict[str, str]:
-    """{distribution: version} of torch and what belongs to it, as the wheels of this accelerator call themselves."""
-    wheels, torch = stack.wheels_of(cell), stack.torch
-    local = wheels.local if wheels else ""
-    rows = {"torch": torch.version, "torchvision": torch.torchvision, "torchaudio": torch.torchaudio}
-    return {name: version + local for name, version in rows.items() if version}
+    trio = trio_of(cell, stack)
+    if resolved and resolved.versions:
+        # of a twin, whose torch is another build, everything counts but torch and the libraries that came with it
+        beside = {} if not resolved.twin else dict.fromkeys(name for name in resolved.versions if name.startswith(("nvidia-", "triton")))
+        chosen = {**{name: version for name, version in resolved.versions.items() if name not in beside}, **trio}
+        return [f"{name}=={version}" for name, version in sorted(chosen.items()) if name not in resolved.origins], "resolution"
+    return [
+        *(f"{name}=={version}" for name, version in trio.items()),
+        *(f"{pin.name}{pin.spec}" for pin in stack.pin if cell.matches(pin.when)),
+    ], "pins"
 
 
 def _opts(cell: Cell, stack: Stack, subject: Subject) -> dict[str, str]:
@@ -210,106 +225,7 @@ def _opts(cell: Cell, stack: Stack, subject: Subject) -> dict[str, str]:
 def _needs(cell: Cell, stack: Stack, subject: Subject, without_compiler: bool) -> list[str]:
     found = [f"Python {cell.python}"] if cell.installer != "conda" else []
     found += [cell.installer] if cell.installer != "pip" else []
-    actions = actions_of(subject.at(cell.revision), stack.workarounds)
-    if subject.source.git or any("git+" in word for _, action in actions for word in action.install):
-        found.append("git")
+    found += ["git"] if needs_git(cell, stack, subject) else []
     if not without_compiler and any(phase.build for phase in subject.phase):
         found.append(COMPILERS)
     return found
-
-
-# ---- the steps ------------------------------------------------------------------------------------------------------------
-
-
-def _body(cell: Cell, stack: Stack, subject: Subject, pins: list[str], form: Form, without_compiler: bool) -> str:
-    steps = steps_of(cell, stack, subject, pins, without_compiler)
-    places = Places(python=cell.python, windows=cell.os == "windows", checkout=_checkout(subject), conda=cell.installer == "conda")
-    if form == "dockerfile":
-        setup = ["RUN apt-get update && apt-get install --yes --no-install-recommends git g++"] if len(_git(subject, stack, cell)) else []
-        setup += ["RUN pip install uv"] if cell.installer == "uv" else []
-        text = written(steps, places, form, f"python:{cell.python}-slim-bookworm")
-        head, _, rest = text.partition("WORKDIR")
-        return head + "".join(f"{line}\n" for line in setup) + "WORKDIR" + rest
-    return written(steps, places, form)
-
-
-def _git(subject: Subject, stack: Stack, cell: Cell) -> list[str]:
-    return [need for need in _needs(cell, stack, subject, False) if need == "git"]
-
-
-def _checkout(subject: Subject) -> str:
-    return (subject.source.git or "checkout").rstrip("/").rpartition("/")[2].removesuffix(".git")
-
-
-def steps_of(cell: Cell, stack: Stack, subject: Subject, pins: list[str], without_compiler: bool) -> list[Step]:
-    """The steps in order: an empty environment, the pins, the phases of the subject, the workarounds, the variables."""
-    revision = subject.at(cell.revision)
-    actions = [action for _, action in actions_of(revision, stack.workarounds) if cell.matches(action.when)]
-    number = iter(range(1, 100))
-    steps: list[Step] = [Do(argv=_make(cell)), Write(path=PINS, text="\n".join(pins) + "\n")]
-    for phase in subject.phase:
-        if not cell.matches(phase.when):
-            continue
-        if phase.checkout and subject.source.git and revision.commit:
-            steps += _fetch(subject.source.git, revision.commit, "{checkout}", subject.source.sparse)
-            for action in (action for action in actions if action.edit):
-                steps += mending(action, cell.installer, next(number), _install(cell, action.install))
-        steps += _phase(phase, cell, stack, revision.version or "", without_compiler, number)
-    for action in (action for action in actions if not action.edit):
-        steps += mending(action, cell.installer, next(number), _install(cell, action.install))
-    own = [Variable(name=key, values=[absolute(value)]) for key, value in subject.env.items()]
-    return [*(step for step in steps if not isinstance(step, Variable)), *_joined([*own, *(s for s in steps if isinstance(s, Variable))])]
-
-
-def _joined(variables: list[Variable]) -> list[Step]:
-    """Each variable once: of PYTHONPATH the later goes before the earlier, any other takes its place; an empty value takes it away."""
-    table: dict[str, list[str]] = {}
-    for row in variables:
-        filled = [value for value in row.values if value]
-        table[row.name] = [*filled, *(table.get(row.name, []) if row.name == "PYTHONPATH" else [])]
-    return [Variable(name=name, values=values) for name, values in table.items() if values]
-
-
-def _make(cell: Cell) -> list[str]:
-    if cell.installer == "uv":
-        return ["uv", "venv", "--python", cell.python, ENV]
-    return [*(["py", f"-{cell.python}"] if cell.os == "windows" else [f"python{cell.python}"]), "-m", "venv", ENV]
-
-
-def _install(cell: Cell, arguments: list[str]) -> list[str]:
-    """The command that installs, held to the pins; nothing for no arguments."""
-    if not arguments:
-        return []
-    if cell.installer == "uv":
-        return ["uv", "pip", "install", "--python", ENV, "--constraint", PINS, *arguments]
-    return ["{python}", "-m", "pip", "install", "--constraint", PINS, *arguments]
-
-
-def _phase(phase: Phase, cell: Cell, stack: Stack, version: str, without_compiler: bool, number: Iterator[int]) -> list[Step]:
-    steps: list[Step] = []
-    wanted = [word.replace("{version}", version) for word in phase.install]
-    if phase.trio:
-        wheels = stack.wheels_of(cell)
-        assert wheels  # the matrix refuses a cell without
-        where = ["--index-url", wheels.index] if wheels.index != "default" else []
-        where += ["--find-links", wheels.find_links] if wheels.find_links else []
-        wanted = [*where, *(f"{name}=={number}" for name, number in _trio(cell, stack).items()), *wanted]
-    if wanted:
-        steps.append(Do(argv=_install(cell, wanted)))
-    if phase.build:
-        address, _, commit = phase.build.removeprefix("git+").rpartition("@")
-        #: an installer's cache of wheels knows no torch: what was compiled against another one would be taken from it
-        fresh = ["--no-deps", "--no-build-isolation", "--no-cache-dir"]
-        if without_compiler and phase.without_compiler:
-            steps += [*_fetch(address, commit, phase.name, []), Say(text=f"{phase.name} without its compiled part")]
-            steps += edits([edit.model_copy(update={"file": f"{phase.name}/{edit.file}"}) for edit in phase.without_compiler], next(number))
-            steps.append(Do(argv=_install(cell, [*fresh, f"./{phase.name}"])))
-        else:
-            steps.append(Do(argv=_install(cell, [*fresh, phase.build])))
-    if phase.editable:
-        steps.append(Do(argv=_install(cell, ["--no-deps", "--editable", "./{checkout}"])))
-    return steps
-
-
-def _fetch(address: str, commit: str, folder: str, sparse: list[str]) -> list[Step]:
-    return [Do(argv=argv) for argv in sources.checkout_commands(address, commit, Path(folder), sparse)]

@@ -20,11 +20,15 @@ SCHEMA = 1
 
 
 class Prediction(Row):
-    """A known failure (id, rung) whose `applies` holds for what came out; why: the versions that meet it."""
+    """A known failure (id, rung) that the cell will meet; why: the versions that meet it.
+
+    by: its `applies` holds for what came out, or an `[[expect]]` row says that such cells fail.
+    """
 
     id: str
     rung: str
     why: str
+    by: Literal["applies", "expect"] = "applies"
 
 
 class Resolution(Row):

@@ -69,6 +69,12 @@ class Places(Row):
         table = {"env": ENV, "checkout": self.checkout, "python": self._python(form), "site": self._site()}
         return re.sub(r"\{(env|checkout|python|site)\}", lambda hit: table[hit[1]], word)
 
+    def activated(self, argv: list[str]) -> list[str]:
+        """The command; in a conda environment its Python is started through `conda run`, which sets what activating it would."""
+        if self.conda and argv[0] == "{python}":
+            return ["conda", "run", "--no-capture-output", "--prefix", f"./{ENV}", "python", *argv[1:]]
+        return argv
+
     def _python(self, form: Form) -> str:
         if not self.windows:
             return f"{ENV}/bin/python"
@@ -103,7 +109,7 @@ def _lines(step: Step, places: Places, form: Form) -> list[str]:
     if isinstance(step, Say):
         return comment(places.fill(step.text, form).replace("{here}", HERE[form].strip('"')), form)
     if isinstance(step, Do):
-        line = " ".join(_word(places.fill(part, form), form) for part in step.argv)
+        line = " ".join(_word(places.fill(part, form), form) for part in places.activated(step.argv))
         return [_prefixed(line, form)]
     if isinstance(step, Write):
         return _file(places.fill(step.path, form), places.fill(step.text, form), form)

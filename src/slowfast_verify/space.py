@@ -118,6 +118,7 @@ class Space:
         self.places: dict[str, PlaceRow] = {row.name: row for row in self.axes.place}
         self.torches = [version for row in self.axes.torch for version in row.version]
         self.torches.sort(key=Version)
+        self._subjects: dict[tuple[str, str], str] = {}
 
     @cached_property
     def releases(self) -> dict[str, Release]:
@@ -176,6 +177,11 @@ class Space:
         return f"torch {release.torch} is published for {', '.join(builds)} on {place}, not for {accelerator}"
 
     def _no_subject(self, python: str, subject: str) -> str:
+        if (python, subject) not in self._subjects:
+            self._subjects[python, subject] = self._judged(python, subject)
+        return self._subjects[python, subject]
+
+    def _judged(self, python: str, subject: str) -> str:
         row = self.subjects[subject.partition("@")[0]]
         if SpecifierSet(row.python).contains(Version(python + ".99")):
             return ""

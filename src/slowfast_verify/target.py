@@ -142,7 +142,9 @@ def parse(text: str) -> Target:
                           cause="what begins with `-` is an option to the program that is started, and ssh has options that run commands",
                           next=f"--target {kind}:NAME")  # fmt: skip
         python = "python" if kind.startswith("conda") else "python3"
-        return Target(argv=(*(part.format(rest) for part in PREFIX[kind]), python), kind=kind)
+        before = [part.format(rest) for part in PREFIX[kind]]
+        before[:1] = [conda_command()] if before[0] == "conda" else before[:1]
+        return Target(argv=(*before, python), kind=kind)
     path = Path(text).expanduser()
     if path.is_dir():
         interpreter = of_prefix(path)
@@ -168,6 +170,14 @@ def parse(text: str) -> Target:
         next=f"name an interpreter, an environment's folder or one of {', '.join(f'{k}:NAME' for k in PREFIX)}; "
         f"this Python is {sys.executable}",
     )
+
+
+def conda_command() -> str:
+    """`conda`, or the file that CONDA_EXE names: in a person's shell conda is a function, which no other process sees."""
+    import shutil
+
+    named = os.environ.get("CONDA_EXE", "")
+    return named if not shutil.which("conda") and named and shutil.which(named) else "conda"
 
 
 def _emulated(kind: str, rest: str, text: str) -> Target:

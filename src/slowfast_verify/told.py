@@ -6,6 +6,7 @@ Runs on the host; called by the `doctor` command. Prints an Examination and know
 from __future__ import annotations
 
 from .findings import Cause, Examination, Note
+from .pages import failure_page
 
 NOTES_SHOWN = 6
 REASON_KEPT = 70
@@ -63,7 +64,8 @@ def _cause(cause: Cause, number: int) -> list[str]:
         out.append(f"   evidence: {cause.evidence}")
     out += [f"   fix: {line}" if not index else f"        {line}" for index, line in enumerate(cause.fix)]
     if cause.known:
-        out.append(f"   more: slowfast-verify explain {cause.id}")
+        page = failure_page(cause.id)
+        out.append(f"   more: slowfast-verify explain {cause.id}" + (f" or {page}" if page else ""))
     follows = []
     if cause.consequences:
         count = len(cause.consequences)

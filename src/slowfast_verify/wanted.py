@@ -140,6 +140,7 @@ def gpus() -> Gpus:
     return load(layout.matrices() / "gpus.toml", Gpus)
 
 
+@cache
 def number(version: str) -> tuple[int, ...]:
     """A version as numbers, for comparing."""
     return tuple(int(part) for part in re.findall(r"\d+", version))

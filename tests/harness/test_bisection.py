@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import bisect_page, bisection, climb, provision
+from slowfast_verify import bisect_page, bisection, climb, moving, provision
 from slowfast_verify.clone import fingerprint
 from slowfast_verify.errors import Infrastructure, NotVerifiable, Problem
 from slowfast_verify.history import History
@@ -278,6 +278,49 @@ def look_at(cell: object, folder: Path, *, made: Path, **more: object) -> tuple[
     if "AssertionError" in done.stderr:
         raise Infrastructure("the edit is not there")
     return record(imports="failed" if done.returncode else "passed"), 0
+
+
+def test_the_code_of_a_working_copy_stands_in_the_cells_environment(
+    upstream: tuple[Ground, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A fork's shallow checkout, as a workflow has it: its commit is verified, nothing uncommitted, and the cell stays as it was."""
+    place, made = upstream
+    from slowfast_verify import knowledge, layout
+
+    monkeypatch.setattr(layout, "knowledge", lambda: place.root / "knowledge")
+    knowledge.all_known.cache_clear()
+    matrix = place.matrix
+    cell = matrix.cell(place.id)
+    standing = provision.provision(cell, matrix, place.said.append)
+    before = fingerprint(place.folder)
+    fork = tmp_path / "fork"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", (tmp_path / "upstream").as_uri(), str(fork)], check=True, timeout=60)
+    own = commit(fork, "N = 'of the fork'\n", "of the fork")
+    (fork / "state.py").write_text("raise ValueError('not committed')\n", encoding="utf-8")
+    try:
+        file = moving.with_checkout(cell, matrix, standing, fork, place.said.append)
+    finally:
+        knowledge.all_known.cache_clear()
+    found = Provisioned.model_validate_json(file.read_text(encoding="utf-8"))
+    code = "import edited, state; print(edited.word, state.N)"
+    done = subprocess.run([found.python, "-c", code], cwd=found.checkout, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "after of the fork" and found.runner == "checkout"
+    assert any(own[:7] in line for line in place.said) and "not committed" in place.said[-1]
+    assert fingerprint(place.folder) == before and made
+    with pytest.raises(Problem, match="no git checkout"):
+        moving.take(found, tmp_path / "nothing")
+
+
+def test_what_a_working_copy_mended_is_no_error() -> None:
+    """An expectation of the cell's revision that does not come true is a pass; one with * is dropped; a failure stays."""
+    checks = [
+        CheckResult(id="demo::a", rung="demo", outcome="passed unexpectedly", knowledge="k"),
+        CheckResult(id="demo::*", rung="demo", outcome="passed unexpectedly", knowledge="k", reason="no check failed for this cause"),
+        CheckResult(id="demo::b", rung="demo", outcome="failed"),
+    ]
+    found = moving.without_expectations(record().model_copy(update={"checks": checks}))
+    assert [(check.id, check.outcome) for check in found.checks] == [("demo::a", "passed"), ("demo::b", "failed")]
+    assert climb.exit_code(found) == 1
 
 
 def test_a_real_cell_is_searched_and_left_as_it_was(

@@ -157,6 +157,14 @@ def test_junit_tells_each_outcome_as_what_it_is() -> None:
         assert any(said in message for message in messages)
 
 
+def test_what_no_xml_may_hold_is_replaced_and_the_rest_stays() -> None:
+    """Control characters, half of a pair and the end of a CDATA section in names, messages and output: the document can be read."""
+    hostile = "\x00 \x1b[2J ]]> & <b> \ufffe \u202e \n end"
+    text = "".join(junit.junit([record(CELLS[0], check(f"decode::{hostile}", "failed", failure=hostile, reason=hostile))]))
+    (case,) = suite_of(text)[0].iter("testcase")
+    assert "]]> & <b>" in (case[0].text or "") and "end" in (case[0].text or "") and "]]> & <b>" in case.get("name", "")
+
+
 def test_ctrf_counts_what_it_lists() -> None:
     """The summary is the sum of the tests; our own word stands in rawStatus."""
     made = json.loads("".join(ctrf.ctrf([ALL, ALL.model_copy(update={"cell": CELLS[1]})])))["results"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from slowfast_verify.provision import InstallFailed
 from slowfast_verify.record import Provisioned
 
 from .engines import base_or_skip, listing, run_python
+from .image_reading import everything_in
 
 CELL = "linux-py3.11-torch2.1.2-cpu-pip-pytorchvideo@0.1.5"
 SECRET = "canary-7c21e5"
@@ -112,17 +111,6 @@ def built(small: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathF
     """The id of the small image."""
     folder, arguments = small
     return image.run_build(engine.client(), folder, arguments, tmp_path_factory.mktemp("logs") / "build.log", lambda _: None)
-
-
-def everything_in(name: str) -> bytes:
-    """All layers and all metadata of an image, one after another."""
-    whole = b""
-    with tarfile.open(fileobj=io.BytesIO(b"".join(engine.client().images.get(name).save()))) as archive:
-        for member in archive.getmembers():
-            stream = archive.extractfile(member)
-            data = stream.read() if stream else b""
-            whole += data  # a layer is a tar file without compression: its texts stand in it as they are
-    return whole + str(engine.client().api.history(name)).encode()
 
 
 def test_no_secret_comes_out(built: str, small: tuple[Path, dict[str, str]]) -> None:

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ EVIDENCE = layout.root() / "reports" / "evidence"
 SMALL = "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5"
 MAIN = "linux-py3.10-torch2.4.1-cpu-uv-pyslowfast@main"
 WINE = "windows-py3.10-torch2.4.1-cpu-uv-pyslowfast@main"
-SECONDS = 2.0
 
 
 def answer_to(text: str) -> nearest.Answer:
@@ -71,6 +69,18 @@ def test_the_workarounds_of_main_are_commands() -> None:
     assert not {"{checkout}", "{python}", "{here}", "{site}", "{env}", "{cell}"} & set(__import__("re").findall(r"\{\w+\}", text))
 
 
+def test_a_machine_without_a_compiler_gets_a_recipe_that_needs_none() -> None:
+    """`--no-compiler` takes detectron2's extension out before it is built, and asks for no compiler; it claims no run of its own."""
+    cell = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
+    usual, without = recipe.recipe_for(cell), recipe.recipe_for(cell, compiler=False)
+    assert recipe.COMPILERS in usual.needs
+    assert recipe.COMPILERS not in without.needs
+    text = without.blocks["bash"].text
+    assert "ext_modules=[]" in text
+    assert "ext_modules=[]" not in usual.blocks["bash"].text
+    assert without.blocks["bash"].proof != "ran as printed"
+
+
 def test_windows_is_offered_what_ran_under_wine() -> None:
     """Without a compiler, with its own variables, in both of its shells, and told as what it is."""
     found = recipe_for(WINE)
@@ -111,12 +121,10 @@ def test_the_environment_from_the_recipe_is_the_cells_own() -> None:
 
 @pytest.mark.parametrize("question", wanted.rules().question, ids=lambda row: row.text)
 def test_a_question_is_answered_with_evidence_or_as_predicted(question: wanted.Question) -> None:
-    """In under two seconds, as a process of its own: a record that exists, or the word in the first line."""
-    began = time.monotonic()
+    """As a process of its own (bench/recipe.py says how long it takes): a record that exists, or the word in the first line."""
     done = subprocess.run(
         [sys.executable, "-m", "slowfast_verify", "recipe", question.text], capture_output=True, text=True, timeout=60, check=False
     )
-    took = time.monotonic() - began
     assert done.returncode == 0, done.stderr
     first = done.stdout.splitlines()[0]
     told = answer_to(question.text)
@@ -124,7 +132,6 @@ def test_a_question_is_answered_with_evidence_or_as_predicted(question: wanted.Q
         assert told.recipe.evidence and told.recipe.evidence.path in done.stdout
         assert (layout.root() / told.recipe.evidence.path).is_file()
     assert told.wanted.os == question.os
-    assert took < SECONDS
 
 
 def test_a_cpu_recipe_is_no_answer_to_a_gpu() -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from slowfast_verify import script
 from slowfast_verify.action import Action, Edit, File
-from slowfast_verify.emulator import wine_variables
 from slowfast_verify.mending import mending
 from slowfast_verify.script import Do, Link, Places, Say, Step, Variable, Write
+from slowfast_verify.wine import wine_variables
 
 HARD = ["plain", "two words", "a<b,>=c", "50%", "a&b|c", "(x)", "it's", "100%PATH%", "a;b=c", "!x!", "", "pkg @ git+https://h/x@0f"]
 TEXT = "import re\n\n  (\"'x', [^\\n]+ >= (1, 8) & 50% | <y> ^\"!\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,6 +26,9 @@ def cells(
     as_json: Annotated[
         bool, typer.Option("--json", help="one JSON document: every cell that can exist, and what cannot with its reason")
     ] = False,
+    github: Annotated[bool, typer.Option("--github", help="the jobs of a workflow, for GITHUB_OUTPUT and --plan")] = False,
+    round_: Annotated[str, typer.Option("--round", metavar="NAME", help="with --github: quick, nightly or gpu (runners.toml)")] = "nightly",
+    plan: Annotated[Path | None, typer.Option(metavar="FILE", help="with --github: keep the whole plan")] = None,
     why: Annotated[str | None, typer.Option("--why", metavar="CELL", help="say whether that cell can exist, and why not")] = None,
 ) -> None:
     """List every cell that the stacks span, or those that fit a glob."""
@@ -32,6 +37,9 @@ def cells(
     matrix = default()
     if why is not None:
         raise typer.Exit(_why(why, matrix))
+    if github:
+        _fan_out(matrix, round_, " ".join(globs or []), plan)
+        return
     if as_json:
         typer.echo(document(matrix, globs or ["*"]))
         return
@@ -39,6 +47,26 @@ def cells(
     for cell in matrix.select(*(globs or ["*"]), everywhere=everything):
         typer.echo(f"{'*' if cell.id in chosen else ' '} {cell.id}")
     typer.echo("* runs by default: nox -s matrix", err=True)
+
+
+def _fan_out(matrix: Matrix, name: str, asked: str, file: Path | None) -> None:
+    """The chunks go where GitHub reads a step's outputs; without GitHub they are printed."""
+    from ..atomic import write_text
+    from ..fanout import fan_out
+
+    found = fan_out(matrix, name, asked)
+    chunks = json.dumps([chunk.model_dump() for chunk in found.chunks], separators=(",", ":"))
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, found.model_dump_json(indent=1) + "\n")
+    if output := os.environ.get("GITHUB_OUTPUT"):
+        with Path(output).open("a", encoding="utf-8") as stream:
+            stream.write(f"chunks={chunks}\ncount={found.count}\n")
+    else:
+        typer.echo(chunks)
+    for row in found.skipped:
+        typer.echo(f"no job: {row.cell}: {row.reason}", err=True)
+    typer.echo(f"{found.count} jobs in {len(found.chunks)} matrices of at most 256", err=True)
 
 
 def document(matrix: Matrix, globs: list[str]) -> str:

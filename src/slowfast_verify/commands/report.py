@@ -14,6 +14,7 @@ import typer
 
 from .. import layout
 from ..errors import HEALTHY, PROBLEMS_FOUND, Problem, did_you_mean
+from .dashboard import render
 
 if TYPE_CHECKING:
     from ..collection import Collection, Refused
@@ -50,6 +51,9 @@ def write(
     write_beside(path, text)
     report.print_summary([held.record for held in shown])
     typer.echo(f"written: {path}")
+
+
+app.command()(render)
 
 
 @app.command()

@@ -211,10 +211,11 @@ def clean(everything: Annotated[bool, typer.Option("--all", help="those of the d
     """Take away environments that this suite built."""
     from .image import clean as remove_images
     from .matrix import default
+    from .recipe_run import clean as remove_tried
     from .removal import clean as remove
 
     keep = set() if everything else {cell.id for cell in default().selection()}
-    gone = [*remove(keep), *remove_images(keep)]
+    gone = [*remove(keep), *remove_images(keep), *remove_tried()]
     typer.echo("\n".join(gone) or "nothing to take away")
 
 

@@ -191,6 +191,9 @@ class Matrix:
     def _check_subjects(self) -> None:
         everything = list(self.cells.values())
         for subject in self.subjects.values():
+            for phase in subject.phase:
+                if phase.without_known:
+                    known(phase.without_known)
             for index, expectation in enumerate(subject.expect):
                 when = {"subject": subject.name, **expectation.when}
                 if not any(cell.matches(when) for cell in everything):

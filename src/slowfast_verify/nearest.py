@@ -5,16 +5,20 @@ Runs on the host; starts nothing. Called by the `recipe` command and the dashboa
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from . import layout
 from . import recipe as recipes
-from .cell import Cell
+from .cell import Cell, Os
 from .data import Row
 from .errors import Problem
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .recipe import Evidence, Recipe
+from .torch_releases import Place
 from .wanted import Wanted, capability_of, cuda_of, gpus, kind_of, number, rules
 
 #: What the code asks the costs of; a test holds the data to them.
@@ -102,15 +106,44 @@ def choice_of(cell: Cell, wanted: Wanted, evidence: Path | None = None) -> Choic
 
 
 def _candidates(matrix: Matrix, wanted: Wanted, only: str) -> list[Cell]:
-    """The cells of the stacks, and of those that exist by rule the ones that are as asked; all of them where none is."""
-    by_rule = [cell for cell in matrix.everything.values() if cell.id not in matrix.cells] if not only else [matrix.cell(only)]
-    cuda = kind_of(wanted.accelerator)
-    fitting = [
-        cell for cell in by_rule
-        if all(not (asked := getattr(wanted, axis)) or asked == getattr(cell, axis) for axis in EXACT)
-        and (not wanted.accelerator or wanted.accelerator == cell.accelerator or (wanted.accelerator == cuda == kind_of(cell.accelerator)))
-    ]  # fmt: skip
-    return list({cell.id: cell for cell in [*matrix.cells.values(), *(fitting or by_rule)]}.values())
+    """The cells of the stacks, and those that exist by rule and are just as asked; all of these where nothing is."""
+    found = {cell.id: cell for cell in matrix.cells.values()}
+    if only:
+        return list({**found, only: matrix.cell(only)}.values())
+    as_asked = [cell for cell in _by_rule(matrix, wanted) if cell.id not in found]
+    if not as_asked and not any(all(_fits(cell, wanted, axis) for axis in EXACT) for cell in found.values()):
+        return list(matrix.everything.values())
+    return [*found.values(), *as_asked]
+
+
+def _fits(cell: Cell, wanted: Wanted, axis: str) -> bool:
+    asked = getattr(wanted, axis)
+    return not asked or asked == getattr(cell, axis)
+
+
+def _by_rule(matrix: Matrix, wanted: Wanted) -> Iterator[Cell]:
+    """The cells of matrices/space.toml that are as asked; where no installer is asked for, through uv."""
+    space, rows = matrix.space, matrix.space.axes
+    installer = wanted.installer or rows.installer[0] if rows.installer else ""
+    subjects = [name for name in rows.subject if _named(name, wanted)]
+    for place in space.places if installer in rows.installer else ():
+        os, _, arch = place.partition("-")
+        if wanted.os not in ("", os) or wanted.arch not in ("", arch):
+            continue
+        for torch, release in space.releases.items():
+            builds = [build for build in release.builds(cast(Place, place)) if wanted.accelerator in ("", build, kind_of(build))]
+            for python, build, subject in itertools.product([wanted.python] if wanted.python else rows.python, builds, subjects):
+                if not space.why_not(place, python, torch, build, subject):
+                    name, _, revision = subject.partition("@")
+                    yield Cell.model_construct(
+                        os=cast(Os, os), arch=arch, python=python, torch=torch, accelerator=build, installer=installer, subject=name,
+                        revision=revision, stack=space.stack_name(torch, place, python),
+                    )  # fmt: skip
+
+
+def _named(subject: str, wanted: Wanted) -> bool:
+    name, _, revision = subject.partition("@")
+    return wanted.subject in ("", name) and wanted.revision in ("", revision)
 
 
 def _from_known(cell: Cell, ran: list[Cell]) -> float:
@@ -191,7 +224,7 @@ def _proof(seen: Evidence | None, cell: Cell) -> float:
     costs = {row.name: row.cost for row in rules().proof}
     if seen is None:
         resolved = recipes.resolution_of(cell)
-        if resolved is None:
+        if resolved is None or resolved.verdict == "not verified":
             return costs["predicted"]
         return costs["resolves"] if resolved.verdict == "resolves" else costs["unresolvable"]
     short = max(0, RUNGS.index("demo") - (RUNGS.index(seen.reached) if seen.reached else -1))

@@ -18,7 +18,7 @@ from .cell import Cell
 from .cell import parse as parse_cell
 from .data import Row
 from .errors import Problem
-from .knowledge import RUNGS, known
+from .knowledge import RUNGS
 from .matrix import Matrix, Stack, default
 from .recipe_steps import body, needs_git, trio_of
 from .record import Record
@@ -81,17 +81,22 @@ class Recipe(Row):
         return self.proof in ("predicted", "resolves")
 
 
-def recipe_for(cell: Cell | str, *, evidence: Path | None = None, matrix: Matrix | None = None) -> Recipe:
-    """The recipe of a cell. evidence: the folder of records, default reports/evidence. Raises Problem for a cell that no stack spans."""
+def recipe_for(cell: Cell | str, *, evidence: Path | None = None, matrix: Matrix | None = None, compiler: bool = True) -> Recipe:
+    """The recipe of a cell. evidence: the folder of records, default reports/evidence. Raises Problem for a cell that no stack spans.
+
+    compiler False: for a machine without one; compiled parts that recognition does not need are left out (detectron2-compiler-missing).
+    """
     matrix = matrix or default()
     cell = matrix.cell(cell) if isinstance(cell, str) else cell
     seen = evidence_of(cell, evidence)
     stack, subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
     pins, versions = _pins(cell, stack, seen, evidence)
-    without_compiler = cell.os == "windows" or (seen is not None and seen.runner != "native")
-    notes = [f"{key} {value}" for key, value in _opts(cell, stack, subject).items()]
+    without_compiler = not compiler or cell.os == "windows" or (seen is not None and seen.runner != "native")
+    opts = [f"{key} {value}" for key, value in _opts(cell, stack, subject).items()]
+    wheels = stack.wheels_of(cell)
+    notes = [*([wheels.note] if wheels else []), *([f"add to every command of SlowFast: --opts {' '.join(opts)}"] if opts else [])]
     blocks = {}
-    proof: Proof = "verified" if seen else "resolves" if versions == "resolution" else "predicted"
+    proof: Proof = "verified" if seen else "resolves" if resolves(cell) else "predicted"
     for form in forms_of(cell):
         text = body(cell, stack, subject, pins, form, without_compiler)
         digest = hashlib.sha256(commands_in(text, form).encode()).hexdigest()
@@ -104,10 +109,10 @@ def recipe_for(cell: Cell | str, *, evidence: Path | None = None, matrix: Matrix
     resolved = resolution_of(cell) if versions == "resolution" else None
     return Recipe(
         resolved=resolved.date[:10] if resolved else "",
-        breaks=[f"{known(row.id).title} [{row.id}]" for row in resolved.predicted] if resolved else [],
+        breaks=[row.id for row in resolved.predicted] if resolved else [],
         cell=cell.id, title=title_of(cell, subject), proof=proof, evidence=seen, versions=versions, pins=pins,
         needs=_needs(cell, stack, subject, without_compiler), blocks=blocks,
-        notes=[f"add to every command of SlowFast: --opts {' '.join(notes)}"] if notes else [],
+        notes=notes,
     )  # fmt: skip
 
 
@@ -174,6 +179,12 @@ def resolution_of(cell: Cell) -> Resolution | None:
     return kept.of(cell.id) if kept else None
 
 
+def resolves(cell: Cell) -> bool:
+    """Whether these very versions, torch's build among them, were seen to fit together."""
+    found = resolution_of(cell)
+    return found is not None and found.verdict == "resolves"
+
+
 @cache
 def _resolutions() -> Resolutions | None:
     try:
@@ -193,10 +204,16 @@ def _pins(cell: Cell, stack: Stack, seen: Evidence | None, folder: Path | None) 
         lines = path.read_text(encoding="utf-8").split("\n")
         return [line for line in lines if re.fullmatch(r"[\w.-]+==\S+", line)], "lock"
     resolved = resolution_of(cell)
-    if resolved and resolved.verdict == "resolves":
-        return [f"{name}=={version}" for name, version in sorted(resolved.versions.items()) if name not in resolved.origins], "resolution"
-    trio = [f"{name}=={version}" for name, version in trio_of(cell, stack).items()]
-    return [*trio, *(f"{pin.name}{pin.spec}" for pin in stack.pin if cell.matches(pin.when))], "pins"
+    trio = trio_of(cell, stack)
+    if resolved and resolved.versions:
+        # of a twin, whose torch is another build, everything counts but torch and the libraries that came with it
+        beside = {} if not resolved.twin else dict.fromkeys(name for name in resolved.versions if name.startswith(("nvidia-", "triton")))
+        chosen = {**{name: version for name, version in resolved.versions.items() if name not in beside}, **trio}
+        return [f"{name}=={version}" for name, version in sorted(chosen.items()) if name not in resolved.origins], "resolution"
+    return [
+        *(f"{name}=={version}" for name, version in trio.items()),
+        *(f"{pin.name}{pin.spec}" for pin in stack.pin if cell.matches(pin.when)),
+    ], "pins"
 
 
 def _opts(cell: Cell, stack: Stack, subject: Subject) -> dict[str, str]:

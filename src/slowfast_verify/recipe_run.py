@@ -126,3 +126,12 @@ def _failure(log: Path, status: int) -> Exception:
     conflict = re.search(r"No solution found|ResolutionImpossible|No matching distribution|conflicting dependencies", text)
     tail = "\n".join(text.splitlines()[-40:])
     return InstallFailed("resolve" if conflict else "install", step[:200], last[:500], diagnose(Failure(text=text[-200_000:])), log, tail)
+
+
+def clean() -> list[str]:
+    """Take away what recipes made; returns the ids of the cells."""
+    gone = []
+    for folder in sorted(path for path in (layout.home() / "recipes").glob("*") if path.is_dir()):
+        shutil.rmtree(folder, ignore_errors=True)
+        gone.append(f"{folder.name} (from its recipe)")
+    return gone

@@ -15,6 +15,7 @@ WORDS = {
         "verified": "verified cell, commands not yet run as they stand: the cell climbed to `{reached}` on {date} with these pins{runner}",
         "resolves": "predicted, never run: these versions resolve together (uv, {date}), nobody installed them",
         "predicted": "predicted, never run: spanned by the data, asked of nobody",
+        "beside": "predicted, never run: this build of torch was out of reach; what goes beside it was resolved (uv, {date})",
         "binding": "predicted, never run for what you asked: {differences}",
         "under": " ({runner})",
         "asked": "asked",
@@ -31,7 +32,7 @@ WORDS = {
         "refused": "not offered",
         "nearest": "nearest cell that ran",
         "its_recipe": "its commands",
-        "breaks": "will break after installing",
+        "breaks": "known to fail there all the same",
         "then": "then",
         "known": "known on this system",
         "note": "note",
@@ -41,6 +42,7 @@ WORDS = {
         "verified": "单元已验证，但命令本身尚未原样运行：该单元 {date} 用同样的版本验证到 `{reached}`{runner}",
         "resolves": "predicted（预测），从未运行：这些版本可以一起解析（uv，{date}），没有人安装过",
         "predicted": "predicted（预测），从未运行：数据里有这个组合，尚未求解",
+        "beside": "predicted（预测），从未运行：取不到这一版 torch，与它相配的其余版本已求解（uv，{date}）",
         "binding": "predicted（预测），没有为你的要求运行过：{differences}",
         "under": "（{runner}）",
         "asked": "要求",
@@ -57,7 +59,7 @@ WORDS = {
         "refused": "没有采用",
         "nearest": "最近的已运行单元",
         "its_recipe": "它的命令",
-        "breaks": "装好之后会坏",
+        "breaks": "即使装好也会失败的已知问题",
         "then": "然后",
         "known": "此系统的已知问题",
         "note": "注意",
@@ -87,7 +89,8 @@ def headline(answer: Answer, form: Form, language: str = "en") -> str:
     seen = found.evidence
     if answer.predicted and not found.predicted:
         return words["binding"].format(differences="; ".join(found.differences))
-    proof = found.blocks[form].proof if seen else found.proof
+    proof: str = found.blocks[form].proof if seen else found.proof
+    proof = "beside" if proof == "predicted" and found.versions == "resolution" else proof
     runner = words["under"].format(runner=seen.runner) if seen and seen.runner != "native" else ""
     date = seen.date if seen else found.resolved
     return words[proof].format(reached=seen.reached or "-" if seen else "", date=date, runner=runner)
@@ -111,7 +114,7 @@ def printed(answer: Answer, form: Form, language: str = "en") -> str:
         head.append(f"{words['nearest']}: {near.cell} ({'; '.join(answer.nearest_run_differs) or words['nothing']})")
         head += [f"  {line}" for line in evidence_lines(near)]
         head.append(f"  {words['its_recipe']}: slowfast-verify recipe --cell {near.cell}")
-    head += [f"{words['breaks']}: {line}" for line in found.breaks]
+    head += [f"{words['breaks']}: {', '.join(found.breaks)} (slowfast-verify explain ID)"] if found.breaks else []
     head.append(f"{words['needs']}: {', '.join(found.needs) or words['needs_none']}")
     tail = [f"{words['note']}: {line}" for line in found.notes] + known_lines(answer, language)
     tail.append(f"{words['then']}: slowfast-verify doctor {script.ENV}")

@@ -26,6 +26,7 @@ from .resolution import Prediction, Resolution
 from .resolver import Answer
 from .torch_releases import Place
 
+CHANNELS = "only a conda solver can ask its channels: slowfast-verify climb does, where they can be reached"
 KEPT_VERSION = "1"  # raise it when the same question is asked in another way
 OLD_ANSWERS = ("resolves", "conflicts", "no wheel")
 
@@ -58,6 +59,9 @@ def prepare(cells: Iterable[Cell], matrix: Matrix, *, offline: bool = False, ref
     work = Work()
     index = package_index.address()
     for cell in cells:
+        if cell.installer == "conda":  # its torch is no wheel, and uv asks no channel
+            work.unreachable[cell.id] = CHANNELS
+            continue
         question, why = _question(cell, matrix, system, offline)
         if why:
             work.unreachable[cell.id] = why

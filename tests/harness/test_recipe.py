@@ -134,6 +134,14 @@ def test_a_cpu_recipe_is_no_answer_to_a_gpu() -> None:
     assert not any(cell in found.recipe.cell for cell in ("cu102", "cu111"))
 
 
+@pytest.mark.parametrize("asked", [{"accelerator": "rocm9.9"}, {"arch": "riscv64"}, {"accelerator": "cu999"}])
+def test_another_thing_than_asked_is_a_prediction_however_well_it_ran(asked: dict[str, str]) -> None:
+    """Nothing that exists is as asked, the nearest ran: its commands were never run for this, and the first line says so."""
+    found = nearest.answer(Wanted.model_validate({"os": "linux", "arch": "x86_64", "subject": "pytorchvideo", **asked}))
+    assert found.recipe.evidence and found.predicted
+    assert recipe_text.headline(found, "bash").startswith("predicted, never run for what you asked: ")
+
+
 @pytest.mark.parametrize(
     ("text", "fields"),
     [

@@ -191,6 +191,9 @@ class Matrix:
     def _check_subjects(self) -> None:
         everything = list(self.cells.values())
         for subject in self.subjects.values():
+            for phase in subject.phase:
+                if phase.without_known:
+                    known(phase.without_known)
             for index, expectation in enumerate(subject.expect):
                 when = {"subject": subject.name, **expectation.when}
                 if not any(cell.matches(when) for cell in everything):
@@ -214,7 +217,8 @@ class Matrix:
         """The stack that spans the cell, or the one that is drawn up for it by rule."""
         if cell.stack not in self.stacks:
             name = cell.stack or self.space.stack_name(cell.torch, place_of(cell), cell.python)
-            self._by_rule.setdefault(name, by_rule.stack(name, self.space, list(self.stacks.values())))
+            if name not in self._by_rule:
+                self._by_rule[name] = by_rule.stack(name, self.space, list(self.stacks.values()))
             return self._by_rule[name]
         return self.stacks[cell.stack]
 

@@ -71,6 +71,18 @@ def test_the_workarounds_of_main_are_commands() -> None:
     assert not {"{checkout}", "{python}", "{here}", "{site}", "{env}", "{cell}"} & set(__import__("re").findall(r"\{\w+\}", text))
 
 
+def test_a_machine_without_a_compiler_gets_a_recipe_that_needs_none() -> None:
+    """`--no-compiler` takes detectron2's extension out before it is built, and asks for no compiler; it claims no run of its own."""
+    cell = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
+    usual, without = recipe.recipe_for(cell), recipe.recipe_for(cell, compiler=False)
+    assert recipe.COMPILERS in usual.needs
+    assert recipe.COMPILERS not in without.needs
+    text = without.blocks["bash"].text
+    assert "ext_modules=[]" in text
+    assert "ext_modules=[]" not in usual.blocks["bash"].text
+    assert without.blocks["bash"].proof != "ran as printed"
+
+
 def test_windows_is_offered_what_ran_under_wine() -> None:
     """Without a compiler, with its own variables, in both of its shells, and told as what it is."""
     found = recipe_for(WINE)

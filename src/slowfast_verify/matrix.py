@@ -217,7 +217,8 @@ class Matrix:
         """The stack that spans the cell, or the one that is drawn up for it by rule."""
         if cell.stack not in self.stacks:
             name = cell.stack or self.space.stack_name(cell.torch, place_of(cell), cell.python)
-            self._by_rule.setdefault(name, by_rule.stack(name, self.space, list(self.stacks.values())))
+            if name not in self._by_rule:
+                self._by_rule[name] = by_rule.stack(name, self.space, list(self.stacks.values()))
             return self._by_rule[name]
         return self.stacks[cell.stack]
 

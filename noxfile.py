@@ -99,6 +99,14 @@ def bisect(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def resolve(session: nox.Session) -> None:
+    """The first rung for cells of any system, without installing: nox -s resolve -- [GLOB ...] [--json] [--offline] [--keep]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "resolve", *session.posargs, external=True, success_codes=[0, 1, 4])
+    if "--keep" in session.posargs:
+        session.run(PYTHON, "-m", "slowfast_verify.prediction_table", external=True)
+
+
+@nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Merge the records that are there into reports/collection.jsonl; write COMPATIBILITY.md from the kept ones, and check it."""
     command = (PYTHON, "-m", "slowfast_verify", "report")
@@ -109,6 +117,7 @@ def report(session: nox.Session) -> None:
     session.run(*command, "merge", *there, "--output", "reports/collection.jsonl", external=True)  # earlier runs stay as history
     session.run(*command, external=True)
     session.run(*command, "--check", external=True)
+    session.run(PYTHON, "-m", "slowfast_verify.prediction_table", external=True)  # what was foretold for the cells that now ran
 
 
 @nox.session(venv_backend="none")
@@ -135,6 +144,8 @@ def lint(session: nox.Session) -> None:
     session.run("slowfast-verify", "report", "schema", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
     session.run("slowfast-verify", "bisect", "--check")
+    session.run("slowfast-verify", "resolve", "--check")
+    session.run("python", "-m", "slowfast_verify.prediction_table", "--check")
     session.run("pytest", "tests/harness/test_workflows.py", "-q", "-n0", "-k", "schema or zizmor or actionlint or pinned or rights")
 
 
@@ -152,7 +163,7 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard",
+    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard", "resolve",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

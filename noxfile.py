@@ -117,6 +117,7 @@ def report(session: nox.Session) -> None:
     session.run(*command, "merge", *there, "--output", "reports/collection.jsonl", external=True)  # earlier runs stay as history
     session.run(*command, external=True)
     session.run(*command, "--check", external=True)
+    session.run(PYTHON, "-m", "slowfast_verify.prediction_table", external=True)  # what was foretold for the cells that now ran
 
 
 @nox.session(venv_backend="none")

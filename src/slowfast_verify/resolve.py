@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from . import layout, package_index, prediction, resolver
 from .atomic import write_text
 from .cell import Cell
+from .errors import Problem
 from .matrix import Matrix
 from .request import Asked, asked, rules
 from .resolution import Prediction, Resolution, Resolutions
@@ -201,7 +202,10 @@ def _twin(cell: Cell, matrix: Matrix) -> Cell | None:
         return None
     twin = cell.model_copy(update={"accelerator": "cpu" if cell.accelerator == "cpu" else there.build})
     twin = twin if twin.accelerator != cell.accelerator else cell.model_copy(update={"accelerator": "cpu"})
-    return matrix.everything.get(twin.id)
+    try:
+        return matrix.cell(twin.id)
+    except Problem:
+        return None
 
 
 def _ask(digest: str, question: Asked, metadata: Path, offline: bool) -> tuple[str, Answer]:

@@ -154,11 +154,12 @@ def lines(row: Resolution) -> list[str]:
             if name in row.versions
         ]
         told.append(f"{len(row.versions)} distributions: {', '.join(shown)}{f'; for {row.level}' if row.level else ''}")
-    if row.needs:
+    if row.needs and row.verdict != "no wheel":
         told.append(f"its wheels need {row.needs}")
     if row.sources_only:
         told.append(f"only as source, a compiler is needed there: {', '.join(row.sources_only)}")
     if row.declared:
         told.append(f"requirements taken from matrices/resolve.toml: {', '.join(row.declared)}")
-    told += [f"will break: {what.rung}: {what.id} ({what.why})" for what in row.predicted]
-    return told
+    told += [f"will break: {what.rung}: {what.id} ({what.why})" for what in row.predicted if what.by == "applies"]
+    upstream = [f"{what.rung}: {what.id}" for what in row.predicted if what.by == "expect"]
+    return [*told, f"and as upstream left it: {', '.join(upstream)}"] if upstream else told

@@ -99,9 +99,17 @@ def bisect(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def resolve(session: nox.Session) -> None:
+    """The first rung for cells of any system, without installing: nox -s resolve -- [GLOB ...] [--json] [--offline] [--keep]."""
+    session.run(PYTHON, "-m", "slowfast_verify", "resolve", *session.posargs, external=True, success_codes=[0, 1, 4])
+    if "--keep" in session.posargs:
+        session.run(PYTHON, "-m", "slowfast_verify.prediction_table", external=True)
+
+
+@nox.session(venv_backend="none")
 def faults(session: nox.Session) -> None:
     """Kill, fill up, cut off and crowd the suite, a hundred kills and more; writes reports/faults.json and docs/reliability.md."""
-    env = {"FAULTS_WHOLE": "1", "FAULTS_RESULTS": str(Path("reports") / "faults.json")}
+    env = {"FAULTS_WHOLE": "1", "FAULTS_RESULTS": str(Path("reports") / "faults.json"), "FAULTS_ANEW": "" if session.posargs else "1"}
     session.run(PYTHON, "-m", "pytest", "tests/faults", "-q", "-n", "2", *session.posargs, env=env, external=True)
     session.run(PYTHON, "-m", "slowfast_verify.fault_table", external=True)
 
@@ -117,6 +125,7 @@ def report(session: nox.Session) -> None:
     session.run(*command, "merge", *there, "--output", "reports/collection.jsonl", external=True)  # earlier runs stay as history
     session.run(*command, external=True)
     session.run(*command, "--check", external=True)
+    session.run(PYTHON, "-m", "slowfast_verify.prediction_table", external=True)  # what was foretold for the cells that now ran
 
 
 @nox.session(venv_backend="none")
@@ -144,6 +153,11 @@ def lint(session: nox.Session) -> None:
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
     session.run("python", "-m", "slowfast_verify.fault_table", "--check")
     session.run("slowfast-verify", "bisect", "--check")
+    session.run("python", "-m", "slowfast_verify.reference", "--check")
+    session.run("python", "bench/table.py", "--check")
+    session.run("python", "docs/pictures/make.py", "--check")
+    session.run("slowfast-verify", "resolve", "--check")
+    session.run("python", "-m", "slowfast_verify.prediction_table", "--check")
     session.run("pytest", "tests/harness/test_workflows.py", "-q", "-n0", "-k", "schema or zizmor or actionlint or pinned or rights")
 
 
@@ -161,7 +175,7 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard",
+    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard", "resolve",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tox.tox_env.register import ToxEnvRegister
 
     from slowfast_verify.cell import Cell
+    from slowfast_verify.matrix import Matrix
 
 NOTHING_VERIFIED = 4
 
@@ -99,7 +100,21 @@ def cells() -> dict[str, Cell]:
         if missing.name not in ("slowfast_verify", "pydantic", "platformdirs"):
             raise
         return {}
-    return dict(default().cells)
+    matrix = default()
+    return dict(matrix.cells) | {cell.id: cell for cell in asked_for(matrix)}
+
+
+def asked_for(matrix: Matrix) -> Iterator[Cell]:
+    """Cells outside the stacks are environments once they are named: tox run -e CELL."""
+    from slowfast_verify.errors import Problem
+
+    for word in sys.argv[1:]:
+        for name in word.removeprefix("-e").split(","):
+            if "@" in name and name not in matrix.cells:
+                try:
+                    yield matrix.cell(name)
+                except Problem:  # no such cell: tox says so
+                    continue
 
 
 def labels_of(cell: Cell, selected: set[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """The stack of a cell that no file describes: its torch's release, and the pins and workarounds that matrices/space.toml gives it.
 
-Where a stack of that torch was worked out by hand, its pins, workarounds and expectations hold here too. Called by matrix.
+Where a stack of that torch was worked out by hand, its pins, workarounds and expectations hold here as well. Called by matrix.
 """
 
 from __future__ import annotations
@@ -22,23 +22,26 @@ def stack(name: str, space: Space, by_hand: list[Stack]) -> Stack:
     torch = rest.removesuffix("-without-torchaudio")
     release = space.releases[torch]
     model = next((row for row in by_hand if row.torch.version == torch), None)
+    by_era = [row.known for row in space.axes.workaround if within(torch, row.torch)]
     return matrix.Stack(
         name=name,
         title=model.title if model else f"torch {torch}",
         torch=matrix.Torch(version=torch, torchvision=release.torchvision, torchaudio="" if rest != torch else release.torchaudio),
         axes=matrix.Axes(os=[], python=[], accelerator=[], installer=[], subject=[]),
         wheels=_wheels(torch, space),
-        pin=model.pin if model else _pins(torch, space),
-        workarounds=model.workarounds if model else [row.known for row in space.axes.workaround if within(torch, row.torch)],
+        pin=[*(model.pin if model else []), *_pins(torch, space, model)],
+        workarounds=list(dict.fromkeys([*(model.workarounds if model else []), *by_era])),
         expect=model.expect if model else [],
     )
 
 
-def _pins(torch: str, space: Space) -> list[Pin]:
+def _pins(torch: str, space: Space, model: Stack | None) -> list[Pin]:
+    """The pins of such torches, but for those that the stack of that torch has as well."""
     from .matrix import Pin
 
+    there = {(pin.name, pin.spec, str(pin.when)) for pin in model.pin} if model else set()
     return [Pin(name=row.name, spec=row.spec, reason=row.reason, known=row.known, when=row.when)
-            for row in space.axes.pin if within(torch, row.torch)]  # fmt: skip
+            for row in space.axes.pin if within(torch, row.torch) and (row.name, row.spec, str(row.when)) not in there]  # fmt: skip
 
 
 def _wheels(torch: str, space: Space) -> list[Wheels]:

@@ -34,13 +34,16 @@ GIT = re.compile(r"git\+(https?://[^@#\s]+)@([0-9a-f]{7,40})")
 
 @dataclass
 class Context:
-    """What was laid: the build arguments, where the subject lies in the image, its variables, and {path in the first stage: address}."""
+    """What was laid: the build arguments, where the subject lies in the image, its variables, {path in the first stage: address}, and the
+    workarounds that it took.
+    """
 
     arguments: dict[str, str]
     checkout: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     opts: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+    workarounds: list[str] = field(default_factory=list)
 
 
 def lay(folder: Path, cell: Cell, stack: Stack, subject: Subject) -> Context:
@@ -69,6 +72,7 @@ class _Layer:
         for name in ("install/steps", "sources/steps", "sources/trees", "sources/place"):
             (self.folder / name).mkdir(parents=True)
         trio = self._pins()
+        self.made.workarounds = list(dict.fromkeys(name for name, _ in actions_of(self.revision, self.stack.workarounds)))
         for phase in self.subject.phase:
             if self.cell.matches(phase.when) and (not phase.checkout or self.subject.source.git):
                 self._phase(phase)
@@ -97,6 +101,7 @@ class _Layer:
             tree = self._tree(phase.build)
             for edit in phase.without_compiler:  # a slim base has no compiler, and the finished image needs none
                 fix.replace_in(self.folder / "sources" / "trees" / Path(tree).name, edit)
+            self.made.workarounds += [phase.without_known] if phase.without_known else []
             self._step(phase.name, ["--no-build-isolation", "--no-deps", tree], late=True)
         if phase.checkout:
             assert self.subject.source.git and self.revision.commit

@@ -36,6 +36,7 @@ class Result(BaseModel):
     outcome: Literal["held", "broke", "not verified"] = "held"
     seconds: float = 0.0
     date: str = ""
+    test: str = ""
 
 
 class Run(BaseModel):
@@ -58,11 +59,13 @@ def document() -> Path:
     return layout.root() / "docs" / "reliability.md"
 
 
-def keep(results: list[Result], path: Path) -> None:
-    """Keep the results of a run; those of a part (`nox -s faults -- -k index`) take the place of their own rows alone."""
+def keep(results: list[Result], path: Path, *, anew: bool = False) -> None:
+    """Keep the results of a run. anew: of a whole one; those of a part (`nox -s faults -- -k index`) replace their own rows alone."""
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     today = time.strftime("%Y-%m-%d", time.gmtime())
-    rows = {row.id: row for row in Run.model_validate_json(path.read_text(encoding="utf-8")).results} if path.exists() else {}
+    before = [] if anew or not path.exists() else Run.model_validate_json(path.read_text(encoding="utf-8")).results
+    mine = {row.test for row in results if row.test}
+    rows = {row.id: row for row in before if row.test not in mine}
     rows |= {row.id: row.model_copy(update={"date": today}) for row in results}
     run = Run(date=today, machine=machine, results=[rows[name] for name in sorted(rows)])
     write_text(path, run.model_dump_json(indent=1) + "\n")

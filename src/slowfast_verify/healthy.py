@@ -191,6 +191,26 @@ def require_start(place: Place) -> None:
         emulator.require_start("wine", place.start, {**os.environ, **wine.wine_variables(place.folder / "prefix")})
 
 
+@cache
+def tidy() -> None:
+    """Take away the clones of runs that were killed (a name ends in the number of its run), with what still runs in their Wine prefixes."""
+    for folder in (layout.home() / "clones").glob("*-*"):
+        number = folder.name.rpartition("-")[2]
+        if os.name == "posix" and number.isdigit() and not _lives(int(number)):
+            release(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def release(folder: Path) -> None:
     """End what the emulator of a clone left running, also a server that does not listen any more."""
     if (folder / "prefix").is_dir():

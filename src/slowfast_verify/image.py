@@ -61,7 +61,7 @@ def build(cell: Cell, matrix: Matrix, base: str = "", say: Say = print) -> Path:
         found = Provisioned(
             cell=cell.id, inputs=digest, runner="docker", python=PYTHON, env=image, checkout=laid.checkout, opts=laid.opts,
             variables=laid.variables, lock=named(_lock(image), cell.subject, laid.addresses),
-            workarounds=list(dict.fromkeys(name for name, _ in actions_of(subject.at(cell.revision), stack.workarounds))),
+            workarounds=laid.workarounds,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds=round(time.monotonic() - begun, 1), step_seconds={},
         )  # fmt: skip
         write_text(state, found.model_dump_json(indent=1))

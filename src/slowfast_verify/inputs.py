@@ -36,7 +36,9 @@ def inputs_digest(cell: Cell, matrix: Matrix, base: Base) -> str:
         "source": subject.source.model_dump(exclude={"reason", "homepage"}),
         "revision": revision.model_dump(include={"commit", "version", "needs"}),
         "env": subject.env,
-        "phases": [phase.model_dump(exclude={"reason", *(() if emulated else ("without_compiler",))}) for phase in subject.phase],
+        "phases": [
+            phase.model_dump(exclude={"reason", "without_known", *(() if emulated else ("without_compiler",))}) for phase in subject.phase
+        ],
         "fixes": fixes,
     }
     if emulated:

@@ -19,7 +19,7 @@ from .action import Action
 from .cell import Cell
 from .errors import Infrastructure, NotVerifiable, Problem
 from .fix import Place
-from .healthy import attempts, healthy, loops, release, require, require_start, runner_of, shared
+from .healthy import attempts, healthy, loops, release, require, require_start, runner_of, shared, tidy
 from .knowledge import Failure, KnownFailure
 
 Outcome = Literal["green", "red", "not run"]
@@ -84,6 +84,7 @@ def run_loop(identifier: str) -> LoopResult:
     row = row_of(identifier)
     assert row.witness, f"{identifier} has no witness"
     begun = time.monotonic()
+    tidy()
     result = LoopResult(
         id=identifier, environment=row.witness.environment, needs=row.witness.needs, outcome="red",
         runner=runner_of(row.witness.environment), locales=row.witness.locales, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

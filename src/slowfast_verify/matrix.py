@@ -191,6 +191,9 @@ class Matrix:
     def _check_subjects(self) -> None:
         everything = list(self.cells.values())
         for subject in self.subjects.values():
+            for phase in subject.phase:
+                if phase.without_known:
+                    known(phase.without_known)
             for index, expectation in enumerate(subject.expect):
                 when = {"subject": subject.name, **expectation.when}
                 if not any(cell.matches(when) for cell in everything):
@@ -214,7 +217,8 @@ class Matrix:
         """The stack that spans the cell, or the one that is drawn up for it by rule."""
         if cell.stack not in self.stacks:
             name = cell.stack or self.space.stack_name(cell.torch, place_of(cell), cell.python)
-            self._by_rule.setdefault(name, by_rule.stack(name, self.space, list(self.stacks.values())))
+            if name not in self._by_rule:
+                self._by_rule[name] = by_rule.stack(name, self.space, list(self.stacks.values()))
             return self._by_rule[name]
         return self.stacks[cell.stack]
 
@@ -252,6 +256,8 @@ class Matrix:
         Those of the stacks, and where these have none or everywhere is set, of all that can exist.
         """
         found = [cell for cell in self.cells.values() if any(fnmatchcase(cell.id, glob) for glob in globs)]
+        if globs and not any(set(glob) & set("*?[") for glob in globs):
+            return list({cell.id: cell for cell in map(self.cell, globs)}.values())  # ids in full: nothing else has to be made
         if everywhere or not found:
             found = [cell for cell in self.everything.values() if any(fnmatchcase(cell.id, glob) for glob in globs)]
         if not found:

@@ -126,6 +126,7 @@ class _Builder:
         self.actions = [row for row in actions_of(self.revision, self.stack.workarounds) if cell.matches(row[1].when)]
         self.logs = folder / "logs"
         self.number = 0
+        self.left_out: list[str] = []
         self.addresses: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
 
@@ -160,7 +161,7 @@ class _Builder:
         found = Provisioned(
             cell=self.cell.id, inputs=self.digest, runner=self.base.runner, python=str(inside), env=str(env),
             checkout=str(checkout) if checkout else None, variables=variables, opts=self.place.opts,
-            workarounds=list(dict.fromkeys(name for name, _ in self.actions)), lock=lock,
+            workarounds=list(dict.fromkeys([*(name for name, _ in self.actions), *self.left_out])), lock=lock,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seconds=round(time.monotonic() - begun, 1),
             step_seconds=self.seconds,
         )  # fmt: skip
@@ -231,6 +232,7 @@ class _Builder:
         label, source = phase.name, phase.build
         address, _, commit = source.removeprefix("git+").rpartition("@")
         pure = phase.without_compiler if self.base.runner != "native" else []
+        self.left_out += [phase.without_known] if pure and phase.without_known else []
         key = hashlib.sha256(f"{source} {self._made_against(pure)}".encode()).hexdigest()[:16]
         kept = layout.home() / "wheels" / key
         with FileLock(_made(layout.home() / "wheels") / f"{key}.lock"):

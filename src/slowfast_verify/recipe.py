@@ -81,14 +81,17 @@ class Recipe(Row):
         return self.proof in ("predicted", "resolves")
 
 
-def recipe_for(cell: Cell | str, *, evidence: Path | None = None, matrix: Matrix | None = None) -> Recipe:
-    """The recipe of a cell. evidence: the folder of records, default reports/evidence. Raises Problem for a cell that no stack spans."""
+def recipe_for(cell: Cell | str, *, evidence: Path | None = None, matrix: Matrix | None = None, compiler: bool = True) -> Recipe:
+    """The recipe of a cell. evidence: the folder of records, default reports/evidence. Raises Problem for a cell that no stack spans.
+
+    compiler False: for a machine without one; compiled parts that recognition does not need are left out (detectron2-compiler-missing).
+    """
     matrix = matrix or default()
     cell = matrix.cell(cell) if isinstance(cell, str) else cell
     seen = evidence_of(cell, evidence)
     stack, subject = matrix.stack_of(cell), matrix.subjects[cell.subject]
     pins, versions = _pins(cell, stack, seen, evidence)
-    without_compiler = cell.os == "windows" or (seen is not None and seen.runner != "native")
+    without_compiler = not compiler or cell.os == "windows" or (seen is not None and seen.runner != "native")
     opts = [f"{key} {value}" for key, value in _opts(cell, stack, subject).items()]
     wheels = stack.wheels_of(cell)
     notes = [*([wheels.note] if wheels else []), *([f"add to every command of SlowFast: --opts {' '.join(opts)}"] if opts else [])]

@@ -144,17 +144,24 @@ def _read(words: list[str], requirements: list[str], alone: list[str], origins: 
     for word in words:
         if word.startswith("-") or "{" in word:
             continue
-        try:
-            requirement = Requirement(word)
-        except InvalidRequirement:
+        name, address = _parsed(word)
+        if not name:
             continue  # a file or a bare address, which no index is asked for
-        name = canonicalize_name(requirement.name)
-        if requirement.url:
-            origins[name] = requirement.url
-            alone += [name] if without else []
+        if address:
+            origins[name] = address
         else:
             requirements.append(word)
-            alone += [name] if without else []
+        alone += [name] if without else []
+
+
+@cache
+def _parsed(word: str) -> tuple[str, str]:
+    """(name, address) of a requirement; empty where it is none. A few dozen words make up the questions of thousands of cells."""
+    try:
+        requirement = Requirement(word)
+    except InvalidRequirement:
+        return "", ""
+    return canonicalize_name(requirement.name), requirement.url or ""
 
 
 def _built(phase: Phase, requirements: list[str], origins: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """What resolving a cell said, without installing it: the first rung, for a cell of any system. Kept in reports/resolve.json.
 
 Written by resolve.py; read by recipe, report and dashboard. Runs on the host, starts nothing; imports pydantic, data and errors.
-The file holds every distinct resolution once, with its versions as numbers into one list of packages, and for each cell which it is.
+The file holds every distinct answer once, with its versions as numbers into one list of packages, and for each cell which it is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .data import Row
 from .errors import Problem
 
 Verdict = Literal["resolves", "conflicts", "no wheel", "not verified"]
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Prediction(Row):
@@ -67,9 +67,8 @@ class Resolutions:
     def __init__(self, document: dict[str, Any]) -> None:
         self.date: str = document["date"]
         self.resolver: str = document["resolver"]
-        self._packages: list[str] = document["packages"]
-        self._rows: list[dict[str, Any]] = document["resolutions"]
-        self._cells: dict[str, dict[str, int]] = document["cells"]
+        self._document = document
+        self._cells: dict[str, dict[str, list[int]]] = document["cells"]
 
     def ids(self) -> list[str]:
         """The ids of all cells that were asked, in the order of the file."""
@@ -81,12 +80,25 @@ class Resolutions:
     def of(self, cell: str) -> Resolution | None:
         """What became of the cell of that id; None where it was never asked."""
         place, rest = split(cell)
-        number = self._cells.get(place, {}).get(rest)
-        if number is None:
+        numbers = self._cells.get(place, {}).get(rest)
+        if numbers is None:
             return None
-        row = dict(self._rows[number])
-        versions = dict(self._packages[index].split("==", 1) for index in row.pop("versions", []))
-        return Resolution(cell=cell, versions=versions, **row)
+        case, predicted = numbers
+        told = dict(self._document["cases"][case])
+        answer = dict(self._document["answers"][told.pop("answer")])
+        versions = dict(self._document["packages"][index].split("==", 1) for index in answer.pop("versions", []))
+        origins = self._document["origins"][answer.pop("origins", 0)]
+        twin = told.pop("twin", "")
+        return Resolution(
+            cell=cell, versions=versions, origins=origins, twin=_with_accelerator(cell, twin) if twin else "",
+            predicted=[self._document["predictions"][index] for index in self._document["together"][predicted]], **answer, **told,
+        )  # fmt: skip
+
+
+def _with_accelerator(cell: str, accelerator: str) -> str:
+    """The same cell with another accelerator."""
+    place, rest = split(cell)
+    return f"{place.rpartition('-')[0]}-{accelerator}-{rest}"
 
 
 def split(cell: str) -> tuple[str, str]:
@@ -96,24 +108,49 @@ def split(cell: str) -> tuple[str, str]:
     return "-".join(parts[:at]), "-".join(parts[at:])
 
 
+class _Numbers:
+    """Values as lines of JSON, each once, in the order in which they came."""
+
+    def __init__(self, *first: Any) -> None:
+        self.lines: dict[str, int] = {}
+        for value in first:
+            self.of(value)
+
+    def of(self, value: Any) -> int:
+        """The number of a value."""
+        return self.lines.setdefault(json.dumps(value, ensure_ascii=False, separators=(",", ":")), len(self.lines))
+
+
 def pack(found: list[Resolution], date: str, resolver: str) -> str:
-    """The file's text: one line a resolution, so that a change can be read in a diff."""
+    """The file's text: each distinct answer, case and prediction once and on a line of its own, so that a change can be read in a diff.
+
+    answers: versions and what follows from them. cases: an answer with its verdict and reason. together: which predictions go with a cell.
+    cells: {place: {rest of the id: [case, together]}}.
+    """
     names = sorted({f"{name}=={version}" for row in found for name, version in row.versions.items()})
     number = {name: index for index, name in enumerate(names)}
-    rows: dict[str, int] = {}
-    cells: dict[str, dict[str, int]] = {}
+    answers, cases, origins, predictions, together = _Numbers(), _Numbers(), _Numbers({}), _Numbers(), _Numbers([])
+    cells: dict[str, dict[str, list[int]]] = {}
     for row in found:
-        dump = row.model_dump(exclude={"cell", "versions"}, exclude_defaults=True)
-        dump["verdict"] = row.verdict
+        answer = row.model_dump(exclude={"cell", "versions", "verdict", "reason", "twin", "predicted", "origins"}, exclude_defaults=True)
+        if row.origins:
+            answer["origins"] = origins.of(row.origins)
         if row.versions:
-            dump["versions"] = sorted(number[f"{name}=={version}"] for name, version in row.versions.items())
-        text = json.dumps(dump, ensure_ascii=False, separators=(",", ":"))
+            answer["versions"] = sorted(number[f"{name}=={version}"] for name, version in row.versions.items())
+        case: dict[str, Any] = {"answer": answers.of(answer), "verdict": row.verdict}
+        case |= {"reason": row.reason} if row.reason else {}
+        case |= {"twin": split(row.twin)[0].rpartition("-")[2]} if row.twin else {}
+        told = [predictions.of(what.model_dump(exclude_defaults=True)) for what in row.predicted]
         place, rest = split(row.cell)
-        cells.setdefault(place, {})[rest] = rows.setdefault(text, len(rows))
+        cells.setdefault(place, {})[rest] = [cases.of(case), together.of(told)]
     head = json.dumps({"schema": SCHEMA, "date": date, "resolver": resolver, "packages": names}, ensure_ascii=False)
-    lines = ",\n".join(rows)
+    lists = {"origins": origins, "answers": answers, "cases": cases, "predictions": predictions, "together": together}
+    text = ""
+    for name, rows in lists.items():
+        body = ",\n".join(rows.lines)
+        text += f'"{name}": [\n{body}\n],\n'
     places = ",\n".join(f"{json.dumps(place)}:{json.dumps(row, separators=(',', ':'))}" for place, row in cells.items())
-    return f'{head[:-1]},\n"resolutions": [\n{lines}\n],\n"cells": {{\n{places}\n}}}}\n'
+    return f'{head[:-1]},\n{text}"cells": {{\n{places}\n}}}}\n'
 
 
 def path() -> Path:

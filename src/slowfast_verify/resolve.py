@@ -20,14 +20,16 @@ from pydantic import ValidationError
 from . import layout, package_index, prediction, resolver
 from .atomic import write_text
 from .cell import Cell
+from .errors import Problem
 from .matrix import Matrix
 from .request import Asked, asked, rules
-from .resolution import Prediction, Resolution
+from .resolution import Prediction, Resolution, Resolutions
 from .resolver import Answer
 from .torch_releases import Place
 
 CHANNELS = "only a conda solver can ask its channels: slowfast-verify climb does, where they can be reached"
 KEPT_VERSION = "1"  # raise it when the same question is asked in another way
+INSTALLERS = ("uv", "pip")  # what takes from the package index; equal questions, whichever of them asks
 OLD_ANSWERS = ("resolves", "conflicts", "no wheel")
 
 
@@ -57,22 +59,29 @@ def folder() -> Path:
 def prepare(cells: Iterable[Cell], matrix: Matrix, *, offline: bool = False, refresh: bool = False, system: str = "") -> Work:
     """The questions of these cells, and what the cache answers. refresh: ask again what is known."""
     work = Work()
-    index = package_index.address()
+    asker = (KEPT_VERSION, package_index.address(), *(row.model_dump_json() for row in rules().declared))
+    seen: dict[tuple[str, ...], tuple[str, str, Cell | None]] = {}
     for cell in cells:
-        if cell.installer == "conda":  # its torch is no wheel, and uv asks no channel
+        if cell.installer not in INSTALLERS:
             work.unreachable[cell.id] = CHANNELS
             continue
-        question, why = _question(cell, matrix, system, offline)
+        key = (cell.os, cell.arch, cell.python, cell.torch, cell.accelerator, cell.subject, cell.revision, cell.stack)  # not its installer
+        if key not in seen:
+            question, why = _question(cell, matrix, system, offline)
+            twin = _twin(cell, matrix) if why else None
+            if twin:
+                question, _ = _question(twin, matrix, system, offline)
+            digest = question.digest(*asker) if twin or not why else ""
+            if digest:
+                work.questions[digest] = question
+            seen[key] = (digest, why, twin)
+        digest, why, twin = seen[key]
+        if digest:
+            work.cells[cell.id] = digest
         if why:
             work.unreachable[cell.id] = why
-            twin = _twin(cell, matrix)
-            if twin is None:
-                continue
-            work.twins[cell.id] = twin.id
-            question, _ = _question(twin, matrix, system, offline)
-        digest = question.digest(KEPT_VERSION, index)
-        work.questions[digest] = question
-        work.cells[cell.id] = digest
+        if twin:
+            work.twins[cell.id] = twin.model_copy(update={"installer": cell.installer}).id
     for digest in work.questions if not refresh else ():
         answer = kept(digest, any_age=offline)
         if answer:
@@ -121,6 +130,23 @@ def results(cells: Iterable[Cell], matrix: Matrix, work: Work) -> list[Resolutio
             origins = question.origins
             predicted[key] = prediction.predict(cell, matrix, answer.versions, origins) if answer.verdict == "resolves" else []
         found.append(_result(cell, question, answer, digest, why, work.twins.get(cell.id, ""), predicted[key]))
+    return found
+
+
+def predicted_anew(kept: Resolutions, matrix: Matrix) -> list[Resolution]:
+    """What is kept, with the predictions of today's knowledge; cells that can no longer exist are left out. Asks nothing."""
+    memory: dict[tuple[str, ...], list[Prediction]] = {}
+    found = []
+    for identifier in kept.ids():
+        cell, row = matrix.everything.get(identifier), kept.of(identifier)
+        if cell is None or row is None:
+            continue
+        if row.versions:
+            key = (row.digest, row.twin, cell.os, cell.arch, cell.accelerator, cell.installer, cell.subject, cell.revision, cell.stack)
+            if key not in memory:
+                memory[key] = prediction.predict(cell, matrix, row.versions, row.origins)
+            row = row.model_copy(update={"predicted": memory[key]})
+        found.append(row)
     return found
 
 
@@ -176,7 +202,10 @@ def _twin(cell: Cell, matrix: Matrix) -> Cell | None:
         return None
     twin = cell.model_copy(update={"accelerator": "cpu" if cell.accelerator == "cpu" else there.build})
     twin = twin if twin.accelerator != cell.accelerator else cell.model_copy(update={"accelerator": "cpu"})
-    return matrix.everything.get(twin.id)
+    try:
+        return matrix.cell(twin.id)
+    except Problem:
+        return None
 
 
 def _ask(digest: str, question: Asked, metadata: Path, offline: bool) -> tuple[str, Answer]:

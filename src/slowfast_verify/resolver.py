@@ -118,7 +118,7 @@ def _resolved(question: Asked, lock: dict[str, Any]) -> Answer:
         versions[own] = declared_version(address)
         sources = [name for name in sources if name != own]
     compiled = sorted({*question.compiled_origins, *(name for name in sources if not is_pure(name))})
-    declared = {canonicalize_name(row.name) for row in rules().declared} & set(versions) | {*question.origins, *question.alone}
+    declared = {canonicalize_name(row.name) for row in rules().declared} & set(sources) | {*question.origins, *question.alone}
     return Answer(
         verdict="resolves", versions=dict(sorted(versions.items())), sources_only=compiled,
         pure_sources=sorted(name for name in sources if is_pure(name)), declared=sorted(declared),

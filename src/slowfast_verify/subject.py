@@ -104,13 +104,15 @@ class Phase(Row):
     """A step of the installation, in order. `checkout` puts the sources there; `do` are actions; a workaround may take its place.
 
     build names a source that is compiled against the torch of the cell: the wheel is kept and reused for the same torch and Python.
-    without_compiler are edits of that source which leave its compiled parts out, for a system whose compiler is not there.
+    without_compiler are edits of that source which leave its compiled parts out, for a system whose compiler is not there, and
+    without_known is the known failure of which that is the workaround.
     """
 
     name: str
     install: list[str] = []
     build: Annotated[str, Field(pattern=r"^git\+(https?|ssh|file)://[^\s-]\S*@[0-9a-f]{40}$")] | None = None
     without_compiler: list[Edit] = []
+    without_known: str = ""
     checkout: bool = False
     editable: bool = False
     trio: bool = False

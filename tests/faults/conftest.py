@@ -73,14 +73,20 @@ def web() -> Iterator[Site]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Keep the rows of those that ran, where the session asks for it."""
+    """Keep a row for each test that ran, where the session asks for it: one that broke told nothing, and is a row all the same."""
     rows = []
-    for outcome, word in (("passed", "held"), ("failed", "broke"), ("skipped", "not verified")):
+    for outcome, word in (("passed", "held"), ("failed", "broke"), ("error", "broke"), ("skipped", "not verified")):
         for report in terminalreporter.stats.get(outcome, []):
-            for key, value in getattr(report, "user_properties", []) if getattr(report, "when", "") == "call" else []:
-                if key == KEY:
-                    rows.append(Result(**value, outcome=word, seconds=round(report.duration, 1)))
+            if outcome == "passed" and report.when != "call":
+                continue
+            test = report.nodeid.rpartition("/")[2]
+            told = [value for key, value in getattr(report, "user_properties", []) if key == KEY]
+            if told:
+                rows += [Result(**value, outcome=word, seconds=round(report.duration, 1), test=test) for value in told]
+            elif outcome != "passed":  # what passes and tells nothing is a counter-example, no fault
+                why = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else "what must hold did not"
+                rows.append(Result(id=test, what=test, ends=why, outcome=word, seconds=round(report.duration, 1), test=test))
     if rows and os.environ.get("FAULTS_RESULTS"):
         path = Path(os.environ["FAULTS_RESULTS"])
-        keep(rows, path)
+        keep(rows, path, anew=bool(os.environ.get("FAULTS_ANEW")))
         terminalreporter.write_line(f"written: {path} ({len(rows)} faults)")

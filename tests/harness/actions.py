@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,17 +119,45 @@ class Service:
         here = self.place / f"job-{number:03d}"
         workspace = here / "workspace"
         workspace.mkdir(parents=True)
-        begun, said, good = time.monotonic(), "", True
-        steps: dict[str, Any] = {}
-        contexts = {**contexts, "steps": steps, "runner": {"temp": str(here / "temp")}}
-        functions = {"success": lambda: good, "failure": lambda: not good, "always": lambda: True, "cancelled": lambda: False}
+        begun = time.monotonic()
+        contexts = {**contexts, "steps": {}, "runner": {"temp": str(here / "temp"), "os": "Linux"}}
+        functions: dict[str, Any] = {}
         runs_on = filled(str(job["runs-on"]), contexts, functions)
         assert runs_on, f"{label} has no machine"
         assert 0 < int(filled(str(job["timeout-minutes"]), contexts, functions)) <= 360
         assert text["defaults"]["run"]["shell"] == "bash"
         base = {key: str(filled(str(value), contexts, functions)) for key, value in job.get("env", {}).items()}
         contexts["env"] = base
-        for position, step in enumerate(job["steps"]):
+        good, said = self._steps(label, job["steps"], here, contexts, base)
+        outputs = {key: str(filled(str(value), contexts, functions)) for key, value in job.get("outputs", {}).items()}
+        assert sum(len(value.encode("utf-16-le")) for value in outputs.values()) <= OUTPUT_BYTES, "GitHub cuts outputs at a megabyte"
+        return Ended(label, "success" if good else "failure", outputs, said, round(time.monotonic() - begun, 1))
+
+    def action(self, file: Path, inputs: dict[str, str], workspace: Callable[[Path], None]) -> Ended:
+        """Run a composite action in a job of its own; workspace: puts there what the job has checked out."""
+        text = yaml.safe_load(file.read_text(encoding="utf-8"))
+        asked = text["inputs"]
+        assert set(inputs) <= set(asked), f"no such input: {set(inputs) - set(asked)}"
+        here = self.place / "job-action"
+        (here / "workspace").mkdir(parents=True)
+        workspace(here / "workspace")
+        contexts = {
+            "github": {**self.github, "event": self.event}, "steps": {}, "runner": {"temp": str(here / "temp"), "os": "Linux"},
+            "inputs": {name: inputs.get(name, row.get("default")) for name, row in asked.items()},
+        }  # fmt: skip
+        assert text["runs"]["using"] == "composite"
+        assert all("uses" in step or step["shell"] == "bash" for step in text["runs"]["steps"])
+        good, said = self._steps("action", text["runs"]["steps"], here, contexts, {"GITHUB_ACTION_PATH": str(file.parent)})
+        outputs = {name: str(filled(row["value"], contexts, {})) for name, row in text["outputs"].items()}
+        return self._note(Ended("action", "success" if good else "failure", outputs, said))
+
+    def _steps(
+        self, label: str, steps: list[dict[str, Any]], here: Path, contexts: dict[str, Any], base: dict[str, str]
+    ) -> tuple[bool, str]:
+        """Run steps one after another; whether all went well, and what they printed."""
+        workspace, said, good = here / "workspace", "", True
+        functions = {"success": lambda: good, "failure": lambda: not good, "always": lambda: True, "cancelled": lambda: False}
+        for position, step in enumerate(steps):
             condition = str(step.get("if", "success()")).strip().removeprefix("${{").removesuffix("}}")
             if not value_of(condition, contexts, functions):
                 continue
@@ -145,10 +174,8 @@ class Service:
                 said += f"uses {step['uses']}\n{text_}"
             good = good and status == 0
             if "id" in step:
-                steps[step["id"]] = {"outputs": outputs_of(files["output"])}
-        outputs = {key: str(filled(str(value), contexts, functions)) for key, value in job.get("outputs", {}).items()}
-        assert sum(len(value.encode("utf-16-le")) for value in outputs.values()) <= OUTPUT_BYTES, "GitHub cuts outputs at a megabyte"
-        return Ended(label, "success" if good else "failure", outputs, said, round(time.monotonic() - begun, 1))
+                contexts["steps"][step["id"]] = {"outputs": outputs_of(files["output"])}
+        return good, said
 
     def _variables(self, files: dict[str, Path], here: Path) -> dict[str, str]:
         return {

@@ -17,6 +17,7 @@ WAYS = {
     "crashes": "echo 'wine: could not load kernel32.dll, status c0000135' >&2; exit 53",
     "is killed": "kill -SEGV $$",
     "says nothing": "exit 0",
+    "answers and crashes": "cat > /dev/null; echo 'it starts'; exit 53",
     "babbles": "cat > /dev/null; echo 'it started'",
 }
 

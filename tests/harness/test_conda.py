@@ -125,6 +125,8 @@ def test_a_cell_stands_on_what_the_channel_has(conda_cell: Ground) -> None:
     code = "import sys, torch, svta; print(sys.prefix, torch.__version__)"
     said = subprocess.run([found.python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert said == [str(Path(found.env)), "1.0.0"]
+    steps = [path.name for path in (conda_cell.folder / "logs").glob("*-torch*.log")]
+    assert len(steps) == 1, "pip was asked for what the channel had given"
     assert conda_cell.build().reused
 
 

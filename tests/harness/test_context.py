@@ -65,6 +65,7 @@ PHASES = """
 name = "more"
 build = "git+{address}/more@{more}"
 install = ["--no-index", "--find-links", "/install", "setuptools"]
+without_known = "detectron2-compiler-missing"
 
 [[phase.without_compiler]]
 file = "more.py"
@@ -97,6 +98,7 @@ def test_repositories_travel_as_trees(tiny: tuple[Path, context.Context], reposi
     assert (folder / "sources" / "trees" / "more" / "more.py").read_text(encoding="utf-8") == 'state = "without its compiled part"\n'
     assert not [name for name in listing(folder) if ".git/" in name]
     assert made.checkout == "/opt/slowfast/src/tiny"
+    assert made.workarounds == ["setup-requires-pil", "detectron2-compiler-missing"]
     assert made.addresses == {
         "/sources/trees/more": f"git+{ADDRESS}/more@{repositories['more']}",
         "/opt/slowfast/src/tiny": f"git+{ADDRESS}/tiny@{repositories['tiny']}",

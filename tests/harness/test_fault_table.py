@@ -51,3 +51,18 @@ def test_a_document_without_a_place(tmp_path: Path) -> None:
     """Marks that somebody took out are asked for."""
     with pytest.raises(Problem, match="not marked"):
         fault_table.written("# Head\n", Run(date="d", machine="m", results=ROWS))
+
+
+def test_a_part_replaces_its_own_rows_alone(tmp_path: Path) -> None:
+    """What held before and breaks now is no longer in the table as held; other tests' rows stay; a whole run begins anew."""
+    path = tmp_path / "faults.json"
+    held = Result(id="a", what="a", ends="-", test="t.py::a")
+    other = Result(id="b", what="b", ends="-", test="t.py::b")
+    fault_table.keep([held, other], path)
+    fault_table.keep([Result(id="t.py::a", what="a", ends="-", outcome="broke", test="t.py::a")], path)
+    rows = {row.id: row.outcome for row in Run.model_validate_json(path.read_text(encoding="utf-8")).results}
+    assert rows == {"t.py::a": "broke", "b": "held"}
+    fault_table.keep([held], path)
+    assert {row.id for row in Run.model_validate_json(path.read_text(encoding="utf-8")).results} == {"a", "b"}
+    fault_table.keep([held], path, anew=True)
+    assert {row.id for row in Run.model_validate_json(path.read_text(encoding="utf-8")).results} == {"a"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,3 +165,19 @@ def test_a_loop_elsewhere_has_a_name_of_its_own_and_a_heading(monkeypatch: pytes
     assert loop_table.main([]) == 0 and loop_table.main(["--check"]) == 0
     text = (tmp_path / "LOOPS.md").read_text(encoding="utf-8").partition(f"## Green: {how}")[2]
     assert "| words | windows | zh | - | 1 | 3 |" in text and "| words | windows-2.4 (as it is) | - | - | 1 | 4 |" in text
+
+
+def test_what_a_killed_run_left_is_taken_away_by_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its clone, and the programs in that clone's prefix; the clone of a run that lives stays."""
+    put_on_path(tmp_path / "bin", monkeypatch, "exit 0")
+    monkeypatch.setenv("SLOWFAST_VERIFY_HOME", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead, alive = tmp_path / "clones" / f"words-{ended.pid}", tmp_path / "clones" / f"words-{os.getpid()}"
+    a_prefix(dead / "prefix")
+    alive.mkdir()
+    left = subprocess.Popen(["sleep", "300"], env={**os.environ, "WINEPREFIX": str(dead / "prefix")}, start_new_session=True)
+    healthy.tidy.cache_clear()
+    healthy.tidy()
+    assert left.wait(timeout=10) == -signal.SIGKILL
+    assert not dead.exists() and alive.is_dir()

@@ -6,17 +6,19 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from slowfast_verify import layout, nearest, recipe, recipe_text, wanted
+from slowfast_verify import layout, nearest, recipe, recipe_text, resolution, wanted
 from slowfast_verify.asking import wanted_of
 from slowfast_verify.cli import app
 from slowfast_verify.errors import Problem
 from slowfast_verify.matrix import default
 from slowfast_verify.recipe import recipe_for
+from slowfast_verify.resolution import Resolution
 from slowfast_verify.wanted import Wanted, understood
 
 EVIDENCE = layout.root() / "reports" / "evidence"
@@ -67,6 +69,18 @@ def test_the_workarounds_of_main_are_commands() -> None:
         assert trace in text.replace("\\", ""), trace
     assert text.rstrip().endswith('export PYTHONPATH="$PWD"/links:"$PWD"/SlowFast')
     assert not {"{checkout}", "{python}", "{here}", "{site}", "{env}", "{cell}"} & set(__import__("re").findall(r"\{\w+\}", text))
+
+
+def test_a_machine_without_a_compiler_gets_a_recipe_that_needs_none() -> None:
+    """`--no-compiler` takes detectron2's extension out before it is built, and asks for no compiler; it claims no run of its own."""
+    cell = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
+    usual, without = recipe.recipe_for(cell), recipe.recipe_for(cell, compiler=False)
+    assert recipe.COMPILERS in usual.needs
+    assert recipe.COMPILERS not in without.needs
+    text = without.blocks["bash"].text
+    assert "ext_modules=[]" in text
+    assert "ext_modules=[]" not in usual.blocks["bash"].text
+    assert without.blocks["bash"].proof != "ran as printed"
 
 
 def test_windows_is_offered_what_ran_under_wine() -> None:
@@ -130,6 +144,14 @@ def test_a_cpu_recipe_is_no_answer_to_a_gpu() -> None:
         assert found.predicted
         assert "cpu instead of cuda" in recipe_text.headline(found, "cmd")
     assert not any(cell in found.recipe.cell for cell in ("cu102", "cu111"))
+
+
+@pytest.mark.parametrize("asked", [{"accelerator": "rocm9.9"}, {"arch": "riscv64"}, {"accelerator": "cu999"}])
+def test_another_thing_than_asked_is_a_prediction_however_well_it_ran(asked: dict[str, str]) -> None:
+    """Nothing that exists is as asked, the nearest ran: its commands were never run for this, and the first line says so."""
+    found = nearest.answer(Wanted.model_validate({"os": "linux", "arch": "x86_64", "subject": "pytorchvideo", **asked}))
+    assert found.recipe.evidence and found.predicted
+    assert recipe_text.headline(found, "bash").startswith("predicted, never run for what you asked: ")
 
 
 @pytest.mark.parametrize(
@@ -256,3 +278,72 @@ def test_the_driver_of_this_machine_is_asked(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert this_machine({"PATH": str(tmp_path)}).capability == "7.0"
+
+
+# ---- versions from a resolution -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Resolution], None]]:
+    """Keep resolutions of the test's own in the place of the project's."""
+
+    def keep(*rows: Resolution) -> None:
+        (tmp_path / "resolve.json").write_text(resolution.pack(list(rows), "2026-11-22T00:00:00Z", "uv"), encoding="utf-8")
+        resolution.load.cache_clear()
+        recipe._resolutions.cache_clear()
+
+    monkeypatch.setattr(resolution, "path", lambda: tmp_path / "resolve.json")
+    yield keep
+    resolution.load.cache_clear()
+    recipe._resolutions.cache_clear()
+
+
+NEVER_RAN = "macos-arm64-py3.11-torch2.15.0-cpu-uv-pytorchvideo@main"
+CUDA = "linux-py3.10-torch2.4.1-cu118-uv-pytorchvideo@main"
+
+
+def test_a_prediction_takes_its_versions_from_the_resolution(resolved: Callable[..., None]) -> None:
+    """What fits together is pinned whole, but for what comes from an address; the first line dates it and stays a prediction."""
+    versions = {"torch": "2.15.0", "torchvision": "0.29.2", "numpy": "2.4.6", "pytorchvideo": "0.1.5"}
+    row = Resolution(
+        cell=NEVER_RAN, verdict="resolves", versions=versions, origins={"pytorchvideo": "git+https://x/y@z"}, date="2026-11-22T10:00:00Z"
+    )
+    resolved(row)
+    found = recipe_for(NEVER_RAN)
+    assert found.pins == ["numpy==2.4.6", "torch==2.15.0", "torchvision==0.29.2"]
+    told = nearest.answer(wanted_of("", {}, NEVER_RAN), only=NEVER_RAN)
+    assert (
+        recipe_text.headline(told, "bash")
+        == "predicted, never run: these versions resolve together (uv, 2026-11-22), nobody installed them"
+    )
+
+
+def test_a_build_out_of_reach_takes_all_but_torch_from_its_twin(resolved: Callable[..., None]) -> None:
+    """The twin's own torch and the libraries of its build are not this cell's."""
+    versions = {"torch": "2.4.1", "torchvision": "0.19.1", "numpy": "2.2.6", "nvidia-nccl-cu12": "2.20.5", "triton": "3.0.0"}
+    twin = CUDA.replace("cu118", "cpu")
+    resolved(Resolution(cell=CUDA, verdict="not verified", reason="no way out", versions=versions, twin=twin, date="2026-11-22T10:00:00Z"))
+    found = recipe_for(CUDA)
+    assert {"numpy==2.2.6", "torch==2.4.1+cu118", "torchvision==0.19.1+cu118"} <= set(found.pins)
+    assert not [pin for pin in found.pins if pin.startswith(("nvidia", "triton"))]
+    assert found.proof == "predicted"
+    told = nearest.answer(wanted_of("", {}, CUDA), only=CUDA)
+    assert "was out of reach; what goes beside it was resolved" in recipe_text.headline(told, "bash")
+
+
+def test_what_cannot_be_installed_is_not_offered(resolved: Callable[..., None]) -> None:
+    """A conflict costs more than any difference; another torch is taken."""
+    asked = Wanted(os="macos", arch="arm64", python="3.11", subject="pytorchvideo", revision="main")
+    best = nearest.answer(asked).recipe.cell
+    resolved(Resolution(cell=best, verdict="conflicts", reason="a wants b"))
+    assert nearest.answer(asked).recipe.cell != best
+
+
+def test_a_conda_cell_is_asked_of_its_channels_and_of_no_index() -> None:
+    """uv is not asked for it: the reason says who could be."""
+    from slowfast_verify import resolve
+
+    cell = default().cell("linux-py3.8-torch1.8.0-cpu-conda-pytorchvideo@0.1.5")
+    work = resolve.prepare([cell], default())
+    assert not work.questions
+    assert resolve.results([cell], default(), work)[0].reason == resolve.CHANNELS

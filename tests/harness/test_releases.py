@@ -8,10 +8,12 @@ import pytest
 from packaging.version import Version
 from typer.testing import CliRunner
 
-from slowfast_verify import package_index, release_check, torch_pairs
+from slowfast_verify import package_index, release_check, resolution, torch_pairs
+from slowfast_verify.cell import parse
 from slowfast_verify.cli import app
 from slowfast_verify.errors import Infrastructure
 from slowfast_verify.release_check import compare, wheels
+from slowfast_verify.space import place_of as place_of_cell
 from slowfast_verify.torch_releases import PLACES, releases
 from slowfast_verify.wheel_tags import highest, lowest, place_of, system_of
 
@@ -165,3 +167,22 @@ def test_another_index_that_answers_is_read(monkeypatch: pytest.MonkeyPatch) -> 
 def test_places_are_all_used() -> None:
     """No place of the data is without a release."""
     assert {place for row in releases().release for place in row.index} == set(PLACES)
+
+
+def test_the_builds_of_the_index_are_what_its_wheels_require() -> None:
+    """The table says for which CUDA the package index's wheel is built; what resolved beside that torch says so too."""
+    kept = resolution.load()
+    seen = {}
+    for identifier in kept.ids():
+        cell = parse(identifier)
+        found = kept.of(identifier)
+        if found and found.verdict == "resolves" and cell.os == "linux" and cell.accelerator == "cpu":
+            runtime = next((version for name, version in found.versions.items() if name.startswith("nvidia-cuda-runtime")), "")
+            told = releases().of(cell.torch)
+            assert told
+            seen[cell.torch, cell.arch] = ("cu" + "".join(runtime.split(".")[:2]) if runtime else "", told.index[place_of_cell(cell)].build)  # type: ignore[index]
+    with_runtime = {key: pair for key, pair in seen.items() if pair[0]}
+    assert len(with_runtime) > 15
+    assert not {key: pair for key, pair in with_runtime.items() if pair[0] != pair[1]}
+    without = {pair[1] for key, pair in seen.items() if not pair[0]}
+    assert without <= {"cpu", "cu102"}  # CUDA lies in the wheel, or there is none

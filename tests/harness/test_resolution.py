@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 
 from slowfast_verify import resolution
+from slowfast_verify.cell import parse
 from slowfast_verify.errors import Problem
 from slowfast_verify.resolution import Prediction, Resolution
 
@@ -22,7 +24,7 @@ def rows() -> list[Resolution]:
         Resolution(cell=A, **common, predicted=[Prediction(id="x", rung="imports", why="numpy 1.23.5")]),  # type: ignore[arg-type]
         Resolution(cell=A.replace("-uv-", "-pip-"), **common, predicted=[Prediction(id="x", rung="imports", why="numpy 1.23.5")]),  # type: ignore[arg-type]
         Resolution(cell=B, verdict="conflicts", reason="a needs b<2 and c needs b>=2."),
-        Resolution(cell=C, verdict="not verified", reason="the index cannot be reached"),
+        Resolution(cell=C, verdict="not verified", reason="the index cannot be reached", twin=C.replace("-mps-", "-cpu-")),
     ]
 
 
@@ -39,7 +41,8 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
 def test_equal_resolutions_are_kept_once() -> None:
     """Two cells with the same outcome share one row."""
     document = json.loads(resolution.pack(rows(), "2026-11-22", "uv 0"))
-    assert len(document["resolutions"]) == 3
+    assert len(document["cases"]) == len(document["answers"]) + 1 == 3  # conflict and outage brought no versions: one empty answer
+    assert len(document["predictions"]) == 1
     assert document["packages"] == ["numpy==1.23.5", "torch==1.8.0"]
 
 
@@ -71,3 +74,30 @@ def test_an_id_is_split_before_its_installer(cell: str) -> None:
     place, rest = resolution.split(cell)
     assert f"{place}-{rest}" == cell
     assert rest.split("-")[0] in ("uv", "pip")
+
+
+def test_what_the_project_keeps_has_a_thousand_verdicts_and_a_reason_for_every_other() -> None:
+    """reports/resolve.json: 1,000 cells or more have a verdict; each that has none says why."""
+    kept = resolution.load()
+    rows = [row for identifier in kept.ids() if (row := kept.of(identifier))]
+    assert sum(row.verdict != "not verified" for row in rows) >= 1000
+    assert not [row.cell for row in rows if row.verdict == "not verified" and not row.reason]
+    assert not [row.cell for row in rows if row.verdict == "resolves" and not row.versions]
+
+
+def test_pairs_without_a_verdict_are_builds_that_lie_elsewhere() -> None:
+    """Every pair of axis values that can meet has a cell with a verdict, but for accelerators and installers outside the package index."""
+    kept = resolution.load()
+    axes = ("os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision")
+    told: set[tuple[str, str, str, str]] = set()
+    all_pairs: set[tuple[str, str, str, str]] = set()
+    for identifier in kept.ids():
+        cell, row = parse(identifier), kept.of(identifier)
+        assert row
+        found = {(a, cell.axis(a), b, cell.axis(b)) for a, b in itertools.combinations(axes, 2)}  # type: ignore[arg-type]
+        all_pairs |= found
+        if row.verdict != "not verified":
+            told |= found
+    missing = all_pairs - told
+    assert len(told) > 800
+    assert not [pair for pair in missing if "accelerator" not in (pair[0], pair[2]) and "conda" not in pair]

@@ -148,6 +148,25 @@ def test_kept_results_are_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("shelf")
+def test_predictions_can_be_made_again_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept fits today's knowledge; a prediction that was edited is found, and made again."""
+    monkeypatch.setattr(resolution, "path", lambda: tmp_path / "resolve.json")
+    run(CELL.replace("0.1.5", "main"), "--keep")
+    resolution.load.cache_clear()
+    assert run("--check")[0] == 0
+    file = tmp_path / "resolve.json"
+    text = file.read_text(encoding="utf-8")
+    assert '"missing-torchaudio"' not in text
+    file.write_text(text.replace('"predictions": [\n', '"predictions": [\n{"id":"missing-torchaudio","rung":"imports","why":"edited"}', 1)
+                    .replace('"together": [\n[]', '"together": [\n[0]', 1), encoding="utf-8")  # fmt: skip
+    resolution.load.cache_clear()
+    assert CliRunner().invoke(app, ["resolve", "--check"]).exit_code == 1
+    assert run("--repredict")[0] == 0
+    assert file.read_text(encoding="utf-8") == text
+    resolution.load.cache_clear()
+
+
+@pytest.mark.usefixtures("shelf")
 def test_nothing_but_lines_of_json_is_printed() -> None:
     """Piped, there is no bar and no summary: each line is one cell."""
     done = CliRunner().invoke(app, ["resolve", GLOB, "--json"])

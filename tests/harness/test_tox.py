@@ -41,6 +41,15 @@ def test_every_cell_is_an_environment_of_tox(tmp_path: Path) -> None:
     assert names(done.stdout) == {*suite, *default().cells}
 
 
+def test_a_cell_outside_the_stacks_is_an_environment_once_it_is_named(tmp_path: Path) -> None:
+    """As under nox: every cell that can exist can be asked for; what cannot exist is no environment."""
+    cell = next(cell for cell in default().space.cells() if cell.id not in default().cells and not runs_here(cell))
+    done = tox(tmp_path, "run", "-e", cell.id)
+    assert f"{cell.id}: skipped because" in done.stdout + done.stderr
+    wrong = tox(tmp_path, "run", "-e", cell.id.replace("@", "@no-such-"))
+    assert wrong.returncode and "not found" in wrong.stdout + wrong.stderr
+
+
 def test_labels_are_the_values_of_the_axes(tmp_path: Path) -> None:
     """-m uv means every cell of uv; -m selection what runs by default."""
     assert names(tox(tmp_path, "list", "-m", "selection").stdout) == {cell.id for cell in default().selection()}

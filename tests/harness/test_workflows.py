@@ -44,6 +44,7 @@ if sys.argv[1] == "climb" and sys.argv[2] in stubs:
     if how == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
     place = Path(os.environ["SLOWFAST_VERIFY_REPORTS"]) / "records"
+    assert len(sys.argv) == 3 or sys.argv[3:] == ["--checkout", "."]
     place.mkdir(parents=True, exist_ok=True)
     code, text = how
     (place / (sys.argv[2] + ".json")).write_text(text)
@@ -134,9 +135,12 @@ def test_plan_fan_out_merge_with_one_job_that_crashed(github: Callable[..., Serv
 
 
 def test_the_next_night_opens_no_second_issue(github: Callable[..., Service], server: Server) -> None:
-    """The same cause again changes nothing on the tracker."""
-    for _ in range(2):
-        github().run("matrix.yml", {"cells": RED})
+    """The same cause again changes nothing on the tracker; a schedule's event names no branch, and is the default branch's all the same."""
+    for event_name in ("workflow_dispatch", "schedule"):
+        run = github()
+        run.github["event_name"] = event_name
+        run.event = {} if event_name == "schedule" else run.event
+        assert run.run("matrix.yml", {"cells": RED})["issues"] == "success"
     assert server.changes() == [("POST", f"/repos/{REPOSITORY}/issues")]
 
 
@@ -171,6 +175,30 @@ def test_a_real_cell_goes_through_the_workflow(github: Callable[..., Service], s
     assert run.job(f"/ {QUICK}").result == "success", run.job(f"/ {QUICK}").said
     (made,) = (run.artifacts / f"cell-{QUICK}").glob("*.json")
     assert records.read(made).reached() == "demo" and not server.calls
+
+
+@pytest.mark.parametrize(("cell", "result"), [(GREEN, "success"), (RED, "failure"), (CRASH, "failure")])
+def test_the_action_tells_a_fork_how_far_it_gets(github: Callable[..., Service], cell: str, result: str) -> None:
+    """Its lines, with the fork's checkout as workspace: the record is kept and shown, and the job is red where the cell is."""
+    run = github()
+    ended = run.action(ROOT / "action.yml", {"cell": cell}, lambda folder: (folder / "setup.py").touch())
+    assert ended.result == result, ended.said
+    assert f"stands: python install {cell.partition('-py')[2].partition('-')[0]}" in ended.said
+    kept = run.artifacts / f"slowfast-verify-{cell}"
+    assert (kept / f"{cell}.json").exists() is (cell != CRASH)
+    assert (f"`{cell}`" in run.summary) is (cell != CRASH)
+    assert ended.outputs["records"].endswith("slowfast-verify/records")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_five_lines_are_what_the_action_takes(name: str) -> None:
+    """The snippet for a fork: valid, five lines, inputs that exist, the same checkout as our own workflows."""
+    (snippet,) = re.findall(r"```yaml\n(steps:.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
+    first, second = yaml.safe_load(snippet)["steps"]
+    assert len(snippet.splitlines()) == 5
+    assert first["uses"] in WORKFLOWS[0].read_text(encoding="utf-8") and second["uses"] == "OWNER/slowfast-verify@COMMIT"
+    assert set(second["with"]) <= set(yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"])
+    assert default().cell(second["with"]["cell"])
 
 
 # ---- the plan ------------------------------------------------------------------------------------------------------------

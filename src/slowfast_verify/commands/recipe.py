@@ -19,12 +19,14 @@ def recipe(
     torch: Annotated[str, typer.Option(metavar="VERSION")] = "",
     shell: Annotated[str, typer.Option(help="bash, powershell, cmd, dockerfile or conda")] = "",
     cell: Annotated[str, typer.Option(metavar="ID", help="the recipe of this very cell")] = "",
+    no_compiler: Annotated[bool, typer.Option("--no-compiler", help="this machine has none: detectron2 without its compiled part")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document, with the commands for every shell")] = False,
     chinese: Annotated[bool, typer.Option("--zh", help="in Chinese")] = False,
 ) -> None:
     """Print what to type: the nearest cell that ran, with its pins, its workarounds, its evidence, and what differs from what was asked."""
     from .. import nearest, recipe_text
     from ..asking import wanted_of
+    from ..recipe import recipe_for
 
     name, _, revision = subject.partition("@")
     options = {
@@ -32,5 +34,8 @@ def recipe(
         "revision": revision, "torch": torch, "shell": shell,
     }  # fmt: skip
     found = nearest.answer(wanted_of(" ".join(question or []), options, cell), only=cell)
+    if no_compiler:
+        other = recipe_for(found.recipe.cell, compiler=False).model_copy(update={"differences": found.recipe.differences})
+        found = found.model_copy(update={"recipe": other})
     form = recipe_text.form_of(found, shell)
     typer.echo(recipe_text.as_json(found) if as_json else recipe_text.printed(found, form, "zh" if chinese else "en"), nl=as_json)

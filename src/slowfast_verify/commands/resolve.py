@@ -14,6 +14,7 @@ from ..errors import HEALTHY, PROBLEMS_FOUND, USAGE, Problem
 from ..resolution import Verdict
 
 if TYPE_CHECKING:
+    from ..matrix import Matrix
     from ..resolution import Resolution
 
 WORDS: tuple[Verdict, ...] = ("resolves", "conflicts", "no wheel", "not verified")
@@ -28,6 +29,8 @@ def resolve(
     workers: Annotated[int, typer.Option(help="questions put at a time; 0: as matrices/resolve.toml says")] = 0,
     keep: Annotated[bool, typer.Option("--keep", help="write reports/resolve.json, which recipe and the dashboard read")] = False,
     output: Annotated[Path | None, typer.Option(help="with --keep: another file")] = None,
+    repredict: Annotated[bool, typer.Option("--repredict", help="ask nothing; hold what is kept against today's knowledge/")] = False,
+    check: Annotated[bool, typer.Option("--check", help="write nothing; fail if --repredict would change what is kept")] = False,
 ) -> None:
     """Say of each cell whether it resolves, to which versions, and what is known to break after installing; installs nothing."""
     from .. import resolution, resolver
@@ -35,6 +38,8 @@ def resolve(
     from ..resolve import carry_out, prepare, results
 
     matrix = default()
+    if repredict or check:
+        raise typer.Exit(_repredict(matrix, check))
     cells = matrix.select(*(globs or ["*"]), everywhere=True)
     if system:
         _check_system(system)
@@ -60,6 +65,27 @@ def resolve(
         _print(found, len(work.questions), fresh, time.monotonic() - begun)
     told = {row.verdict for row in found}
     raise typer.Exit(PROBLEMS_FOUND if told & {"conflicts", "no wheel"} else 4 if told == {"not verified"} else HEALTHY)
+
+
+def _repredict(matrix: Matrix, check: bool) -> int:
+    from .. import resolution
+    from ..atomic import write_text
+    from ..resolve import predicted_anew
+
+    kept = resolution.load()
+    found = predicted_anew(kept, matrix)
+    text = resolution.pack(found, kept.date, kept.resolver)
+    stale = resolution.path().read_text(encoding="utf-8") != text
+    if check:
+        if stale:
+            raise Problem(
+                "what was predicted for the kept cells is not what knowledge/ and matrices/ say today",
+                where=str(resolution.path()), next="slowfast-verify resolve --repredict", code=PROBLEMS_FOUND,
+            )  # fmt: skip
+        return HEALTHY
+    write_text(resolution.path(), text)
+    typer.echo(f"{len(found)} cells: {'predictions rewritten' if stale else 'nothing changed'}")
+    return HEALTHY
 
 
 def _check_system(system: str) -> None:
@@ -128,11 +154,12 @@ def lines(row: Resolution) -> list[str]:
             if name in row.versions
         ]
         told.append(f"{len(row.versions)} distributions: {', '.join(shown)}{f'; for {row.level}' if row.level else ''}")
-    if row.needs:
+    if row.needs and row.verdict != "no wheel":
         told.append(f"its wheels need {row.needs}")
     if row.sources_only:
         told.append(f"only as source, a compiler is needed there: {', '.join(row.sources_only)}")
     if row.declared:
         told.append(f"requirements taken from matrices/resolve.toml: {', '.join(row.declared)}")
-    told += [f"will break: {what.rung}: {what.id} ({what.why})" for what in row.predicted]
-    return told
+    told += [f"will break: {what.rung}: {what.id} ({what.why})" for what in row.predicted if what.by == "applies"]
+    upstream = [f"{what.rung}: {what.id}" for what in row.predicted if what.by == "expect"]
+    return [*told, f"and as upstream left it: {', '.join(upstream)}"] if upstream else told

@@ -134,6 +134,8 @@ def test_what_was_only_resolved_never_ran() -> None:
     foretold = of_resolution("resolves", [("missing-pyav", "decode"), ("torch-six-removed", "imports")])
     assert (foretold.state, foretold.stop, foretold.cause) == ("predicted", "imports", "torch-six-removed")
     assert not set(words.values()) & set(JUDGED)
+    survived = of_resolution("resolves", [("missing-pyav", "decode")], frozenset({"missing-pyav"}))
+    assert (survived.state, survived.cause, survived.fails) == ("resolves", "", ("missing-pyav",))
 
 
 class Elements(HTMLParser):

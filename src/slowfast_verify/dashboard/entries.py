@@ -84,6 +84,16 @@ def label_of(record: Record) -> str:
     return "" if runner == "native" else runner
 
 
+def survived(rows: Iterable[Entry]) -> dict[tuple[str, str], frozenset[str]]:
+    """{(subject, revision): the known failures that its runs met and reached the top all the same}."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        standing = row.runs[row.verdict][1] if row.runs else None
+        if standing and standing.state in TOP:
+            found.setdefault((row.axes["subject"], row.axes["revision"]), set()).update(standing.fails)
+    return {key: frozenset(names) for key, names in found.items()}
+
+
 def advisable(rows: list[Entry]) -> set[str]:
     """The names of the rows that the page may advise: all that a stack or a record speaks of; of the others, which differ in torch only,
     those with a torch that reached the top elsewhere, best on the same system, and of these the newest. There are ten thousand rows, and

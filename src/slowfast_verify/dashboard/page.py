@@ -28,7 +28,7 @@ from ..recipe import Recipe
 from ..record import RUNGS
 from ..resolution import Resolution
 from . import failures as known
-from .entries import Entry, advisable, gather
+from .entries import Entry, advisable, gather, survived
 from .packing import BLOCK, Tables, columns, details, squeezed
 from .standing import JUDGED, LETTERS, RAN, STATES, TOP, of_resolution
 
@@ -62,7 +62,8 @@ def render(sources: Sources, output: Path) -> Path:
     """Write the dashboard into a folder; returns the file. Raises Problem where it cannot be written."""
     tables = Tables()
     rows = gather(sources.cells, sources.held, tables.detail)
-    resolved = [_resolved(row, sources, tables) for row in rows]
+    harmless = survived(rows)
+    resolved = [_resolved(row, sources, tables, harmless) for row in rows]
     advised = advisable(rows)
     extras = [found | _extra(row, sources, tables, row.name in advised) for row, found in zip(rows, resolved, strict=True)]
     heads, pages = known.failures()
@@ -89,13 +90,15 @@ def render(sources: Sources, output: Path) -> Path:
     return path
 
 
-def _resolved(row: Entry, sources: Sources, tables: Tables) -> dict[str, Any]:
+def _resolved(row: Entry, sources: Sources, tables: Tables, harmless: dict[tuple[str, str], frozenset[str]]) -> dict[str, Any]:
     """What resolving a cell said, for its page; sets where the row stands if it never ran."""
     resolution = sources.resolution(row.name.partition("+")[0])
     if not resolution:
         return {}
     if not row.runs:
-        row.predicted = of_resolution(resolution.verdict, [(p.id, p.rung) for p in resolution.predicted])
+        foretold = [(p.id, p.rung) for p in resolution.predicted]
+        survives = harmless.get((row.axes["subject"], row.axes["revision"]), frozenset())
+        row.predicted = of_resolution(resolution.verdict, foretold, survives)
         row.date = resolution.date
     dump = resolution.model_dump(exclude={"cell", "versions", "digest", "seconds"}, exclude_defaults=True)
     versions = " ".join(f"{name}=={version}" for name, version in resolution.versions.items())
@@ -111,7 +114,7 @@ def _extra(row: Entry, sources: Sources, tables: Tables, advised: bool) -> dict[
     if recipe:
         found["recipe"] = [
             recipe.proof, recipe.evidence.name if recipe.evidence else "", recipe.needs, recipe.notes,
-            [*recipe.differences, *recipe.breaks],
+            recipe.differences,
             {form: [block.proof, [tables.lines.number(line) for line in block.text.rstrip("\n").split("\n")]]
              for form, block in recipe.blocks.items()},
         ]  # fmt: skip

@@ -35,7 +35,7 @@ function counts() {
     if (now < JUDGED) judged += 1;
     if (now < TOP) top += 1;
     if (STATES[now] === "infrastructure") outages += 1;
-    if (now >= RAN && STATES[now] !== "never") predicted += 1;
+    if (now >= RAN && !["never", "unresolved"].includes(STATES[now])) predicted += 1;
   }
   return { ranOnes, judged, top, outages, newest, predicted, never: N - ranOnes - predicted };
 }

@@ -19,6 +19,7 @@ from . import active, container, told
 from .doctor import Order, Say, examine
 from .errors import HEALTHY, PROBLEMS_FOUND, Problem
 from .findings import Examination
+from .language import chosen
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -84,7 +85,7 @@ def _print(found: Examination, *, as_json: bool) -> None:
         # ASCII: a path that is no valid text in this locale (LC_ALL=C and a Chinese folder) has no UTF-8.
         print(json.dumps(found.model_dump(by_alias=True, exclude_none=True), indent=1))
     else:
-        print("\n".join(told.lines(found)))
+        print("\n".join(told.lines(found, chosen())))
     sys.stdout.flush()
 
 

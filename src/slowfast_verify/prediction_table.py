@@ -90,7 +90,7 @@ def pairs(folder: Path | None = None) -> tuple[list[tuple[str, Record, Resolutio
     """[(name, record, resolution of its cell)], and the records whose cell was not resolved."""
     matrix, kept = default(), resolution.load()
     found, without = [], []
-    for path in sorted((folder or layout.reports() / "evidence").glob("*.json")):
+    for path in sorted((folder or layout.kept() / "evidence").glob("*.json")):
         record = records.read(path)
         told = kept.of(record.cell.partition("+")[0])
         if told is None or not told.versions:
@@ -109,7 +109,7 @@ def versions(found: list[tuple[str, Record, Resolution]], folder: Path | None = 
 
     equal, both, differ = 0, 0, []
     for name, _, told in found:
-        path = (folder or layout.reports() / "evidence") / f"{name}.lock.txt"
+        path = (folder or layout.kept() / "evidence") / f"{name}.lock.txt"
         if "+" in name or not path.exists():
             continue
         for line in path.read_text(encoding="utf-8").splitlines():

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from . import active, container, told
-from .doctor import Order, Say, examine
 from .errors import HEALTHY, PROBLEMS_FOUND, Problem
+from .examination import Order, Say, examine
 from .findings import Examination
 from .language import chosen
 
@@ -43,7 +43,7 @@ def hold(order: Order, *, as_json: bool = False, quiet: bool = False, share: Pat
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise Problem("the report cannot be written", where=str(path), cause="a file in a folder that exists is meant",
                           next=f"slowfast-verify doctor {option}")  # fmt: skip
-    with _telling(order, silent=as_json or quiet):
+    with telling(order, silent=as_json or quiet):
         found = examine(order)
     if not quiet:
         _print(found, as_json=as_json)
@@ -95,7 +95,7 @@ def exit_code(found: Examination) -> int:
 
 
 @contextmanager
-def _telling(order: Order, *, silent: bool) -> Iterator[None]:
+def telling(order: Order, *, silent: bool) -> Iterator[None]:
     """Say on standard error what is being done: a status line on a terminal, a line per rung elsewhere."""
     began = order.began
 

@@ -74,10 +74,15 @@ def lines(found: Examination, language: Language = "en") -> list[str]:
     return out
 
 
+def reason(cause: Cause, language: Language) -> str:
+    """Why, in one paragraph; of a known failure in the language that was asked for."""
+    return " ".join(known(cause.id).explain.cause_zh.split()) if language == "zh" and cause.known else cause.cause
+
+
 def _cause(cause: Cause, number: int, language: Language) -> list[str]:
     head, label = f"{number}. " if number else "", LABELS[language]
     out = [f"{head}[{cause.rung}] {cause.title}"]
-    why = " ".join(known(cause.id).explain.cause_zh.split()) if language == "zh" and cause.known else cause.cause
+    why = reason(cause, language)
     if why and why != cause.title:
         out.append(f"   {label['cause']}: {why}")
     if cause.evidence not in (cause.title, cause.cause):

@@ -44,4 +44,5 @@ def failure(
         typer.echo(f"  mv {path} knowledge/")
     typer.echo(f"  slowfast-verify diagnose {log}          # must name {found.id}")
     typer.echo(f"  pytest -q -n0 tests/harness/test_knowledge.py -k {found.id}")
+    typer.echo("  python -m slowfast_verify.reference     # the page of its rung")
     typer.echo("  pytest -q tests/harness/test_knowledge.py   # takes it nobody else's example?")

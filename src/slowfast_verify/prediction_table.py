@@ -1,8 +1,9 @@
 """How good the predictions are: what was predicted for cells against what showed when they ran; reports/PREDICTIONS.md and .json.
 
 `python -m slowfast_verify.prediction_table` reads reports/resolve.json, reports/evidence/ and reports/foretold/ (records of cells that were
-climbed to test a prediction, and have no native twin that evidence asks for); `--check` only says whether the table fits them. A prediction counts as right where a check of the record failed for that known failure; it is out of reach, and counts for
-nothing, where its rung was not climbed or every check there failed for another cause. Runs on the host; starts nothing.
+climbed to test a prediction, and have no native twin as evidence asks for); `--check` only says whether the table fits them. A
+prediction counts as right where a check of the record failed for that known failure; it is out of reach, and counts for nothing, where
+its rung was not climbed or every check there failed for another cause. Runs on the host; starts nothing.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 `nox -s "bench(resolve)"`. The index's metadata is fetched first, by resolving the same cells once; what is measured asks every question
 again (`refresh`), one at a time, so that the resolver bounds it. The cells are drawn by lot from those whose torch is on the package
 index, with a fixed seed: 100 are the first of the 300, these the first of the 1,000. beside_per_cell is everything beside the resolver: the
-questions, what is kept, the predictions.
+questions, what is kept, the predictions. Cells not verified among them are conda's.
 """
 
 from __future__ import annotations

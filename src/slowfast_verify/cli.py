@@ -16,6 +16,7 @@ from .commands.bisect import bisect
 from .commands.cells import cells
 from .commands.gather import gather
 from .commands.issues import issues
+from .commands.new import app as new_app
 from .commands.packages import packages
 from .commands.recipe import recipe
 from .commands.releases import releases
@@ -253,6 +254,7 @@ def version() -> None:
 app.command()(packages)
 app.command()(bisect)
 app.add_typer(report_app, name="report")
+app.add_typer(new_app, name="new")
 
 
 def main() -> None:

@@ -50,14 +50,15 @@ def plan_of(globs: list[str] | None) -> list[Planned]:
     """A row for each cell that is meant, runnable here or not."""
     matrix = default()
     cells = matrix.select(*globs) if globs else matrix.selection()
-    return [_planned(cell, matrix) for cell in cells]
+    told: dict[tuple[str, ...], bool] = {}
+    return [_planned(cell, matrix, told) for cell in cells]
 
 
-def _planned(cell: Cell, matrix: Matrix) -> Planned:
+def _planned(cell: Cell, matrix: Matrix, told: dict[tuple[str, ...], bool]) -> Planned:
     wheels = matrix.stack_of(cell).wheels_of(cell)
     skipped = _obstacle(cell, matrix)
     standing = skipped is None and provision.standing(cell, matrix) is not None
-    disk = None if standing or skipped else room.demand(cell, matrix)
+    disk = None if standing or skipped else room.demand(cell, matrix, told)
     return Planned(cell, disk, 1.0 if standing or not wheels else wheels.minutes, standing, skipped)
 
 

@@ -201,6 +201,11 @@ def _pins(cell: Cell, stack: Stack, seen: Evidence | None, folder: Path | None) 
     """Requirements that hold every step: of the record's lock what is from an index; else what a resolution chose; else the pins."""
     if seen:
         path = (folder or layout.kept() / "evidence") / f"{seen.name}.lock.txt"
+        if not path.exists():
+            raise Problem(
+                "a record that is kept has no lock beside it", where=str(path), cause="the record was copied without it",
+                next=f"slowfast-verify climb {cell.id} --evidence, or take {seen.name}.json away",
+            )  # fmt: skip
         lines = path.read_text(encoding="utf-8").split("\n")
         return [line for line in lines if re.fullmatch(r"[\w.-]+==\S+", line)], "lock"
     resolved = resolution_of(cell)

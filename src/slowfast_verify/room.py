@@ -74,8 +74,8 @@ def rules() -> Rules:
     return load(layout.matrices() / "room.toml", Rules)
 
 
-def demand(cell: Cell, matrix: Matrix) -> Demand:
-    """What building the cell takes from here on."""
+def demand(cell: Cell, matrix: Matrix, told: dict[tuple[str, ...], bool] | None = None) -> Demand:
+    """What building the cell takes from here on. told: what uv said of other cells' wheels, so that it is asked once a plan."""
     wheels = matrix.stack_of(cell).wheels_of(cell)
     assert wheels  # the matrix refuses a cell without
     share = next(row for row in rules().installer if row.name == cell.installer)
@@ -84,13 +84,16 @@ def demand(cell: Cell, matrix: Matrix) -> Demand:
         row.megabytes for row in rules().once if emulated and row.runner == emulated.kind and not (layout.home() / row.folder).exists()
     ]
     linked = _linked(Path(installer.cache_folder(cell.installer)))
-    held = cell.installer == "uv" and cached(cell, matrix)
+    told = {} if told is None else told
+    shared = (cell.installer, cell.stack, cell.os, cell.arch, cell.python, cell.accelerator)
+    if shared not in told:
+        told[shared] = cell.installer == "uv" and cached(cell, matrix)
     return Demand(
         installer=cell.installer,
         cell=round(wheels.megabytes * (share.linked if linked else share.copied)) + rules().own + sum(first),
-        cache=0 if held else round(wheels.megabytes * share.cached),
+        cache=0 if told[shared] else round(wheels.megabytes * share.cached),
         temporary=round(wheels.megabytes * share.temporary),
-        shared=(cell.installer, cell.stack, cell.os, cell.arch, cell.python, cell.accelerator),
+        shared=shared,
     )
 
 

@@ -48,7 +48,7 @@ def look(row: KnownFailure, witness: Witness, place: Place, commands: dict[str, 
         red, said, names = _judged(witness, place)
     else:
         argv = [*place.start, "-c", place.told(witness.python)] if witness.python else words(witness.command, place, commands)
-        status, said = ran(argv, place, witness.seconds)
+        status, said = ran(argv, place, witness.seconds * _slowness(place))
         failure = Failure(text=said)
         red = status != 0 or any(matches(signature, failure) for signature in row.signature)
         names = knowledge.diagnose(failure) if red else None

@@ -134,6 +134,8 @@ def test_what_was_only_resolved_never_ran() -> None:
     foretold = of_resolution("resolves", [("missing-pyav", "decode"), ("torch-six-removed", "imports")])
     assert (foretold.state, foretold.stop, foretold.cause) == ("predicted", "imports", "torch-six-removed")
     assert not set(words.values()) & set(JUDGED)
+    survived = of_resolution("resolves", [("missing-pyav", "decode")], frozenset({"missing-pyav"}))
+    assert (survived.state, survived.cause, survived.fails) == ("resolves", "", ("missing-pyav",))
 
 
 class Elements(HTMLParser):
@@ -200,6 +202,20 @@ def test_the_file_stays_small(tmp_path: Path) -> None:
     assert full - alone < 1_000_000
 
 
+def test_recipes_are_told_where_they_are_advised(tmp_path: Path) -> None:
+    """Of cells that differ in torch only, the one whose torch reached the top elsewhere has its commands, else the newest."""
+    torches = ("2.2.0", "2.4.1", "2.9.0")
+    cells = tuple(Cell(os="windows", python="3.10", torch=torch, accelerator="cu118", installer="pip", subject=subject, revision="main")
+                  for subject in ("pyslowfast", "pytorchvideo") for torch in torches)  # fmt: skip
+    asked: list[str] = []
+
+    def recipe(name: str) -> None:
+        asked.append(name)
+
+    made(tmp_path, [record(CELL, climbed())], cells, recipe=recipe)
+    assert asked == [CELL, cells[1].id, cells[5].id]
+
+
 def test_every_known_failure_has_its_page(tmp_path: Path) -> None:
     """Each id that doctor or diagnose may name is an address of the page, with cause, both languages, and what mends it."""
     path = made(tmp_path, [])
@@ -224,7 +240,7 @@ def test_words_are_there_in_both_languages_and_used() -> None:
     scripts = "".join((page.HERE / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in page.SCRIPTS)
     template = (page.HERE / "templates" / "page.html.j2").read_text(encoding="utf-8")
     asked = set(re.findall(r'\bt\("([\w-]+)"', scripts)) | set(re.findall(r'data-(?:word|label)="(\w+)"', template))
-    asked |= set(re.findall(r'"(head_\w+)"', scripts))
+    asked |= set(re.findall(r'"(head_\w+)"', scripts)) | {"chosen", "advised"}
     assert asked <= set(words), asked - set(words)
     built = re.findall(r"t\(`(\w+)_\$", scripts) + re.findall(r"either\(`(\w+)_\$", scripts)
     left = {key for key in words if key not in asked and not key.startswith(tuple(f"{lead}_" for lead in built))}

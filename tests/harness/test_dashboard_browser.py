@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from slowfast_verify import layout
 from slowfast_verify.cell import Cell
+from slowfast_verify.cli import app
 from slowfast_verify.collection import Collection
 from slowfast_verify.dashboard import Sources, render
 from slowfast_verify.recipe import Recipe
@@ -144,6 +147,25 @@ def test_windows_python_3_10_nvidia_in_two_interactions(open_page: Open) -> None
     page.get_by_role("button", name="Copy").first.click()  # the second
     page.get_by_role("button", name="Copied").first.wait_for()
     assert page.evaluate("navigator.clipboard.readText()").replace("\r\n", "\n").strip() == shown.strip()
+
+
+def test_the_same_with_the_projects_own_records(chromium: Any, tmp_path: Path) -> None:
+    """The page made from reports/evidence and every cell that can exist: the same two interactions, and it says what ran nearest."""
+    done = CliRunner().invoke(app, ["report", "render", str(layout.root() / "reports" / "evidence"), "--output", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    context = chromium.new_context(locale="en-US")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto((tmp_path / "index.html").as_uri())
+    page.get_by_role("link", name=re.compile("^Windows · NVIDIA, Python 3.10")).click()  # the first
+    settled(page).get_by_role("button", name="Copy").first.click()  # the second
+    page.get_by_role("button", name="Copied").first.wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "py -3.10 -m venv" in copied or "--python 3.10" in copied
+    assert "torch==" in copied and "+cu" in copied
+    if "never run" in page.inner_text(".verdict"):  # nobody ran it: the page says so, and what did
+        assert "Predicted only" in page.inner_text(".proof") and page.locator(".nearest a").count() == 1
+    context.close()
 
 
 def test_a_machine_keeps_its_choices_in_its_address(open_page: Open) -> None:

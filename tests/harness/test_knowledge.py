@@ -13,6 +13,7 @@ import pytest
 
 from slowfast_verify import knowledge, layout
 from slowfast_verify.data import Row, load
+from slowfast_verify.draft import MARK
 from slowfast_verify.knowledge import Failure, KnownFailure, Signature, diagnose, matches
 from slowfast_verify.matching import ranked
 
@@ -116,6 +117,8 @@ def test_is_complete(identifier: str) -> None:
     reason why there is none.
     """
     failure = knowledge.known(identifier)
+    text = (layout.knowledge() / f"{identifier}.toml").read_text(encoding="utf-8")
+    assert MARK not in text, f"{identifier}: a draft; fill in what is marked {MARK!r}"
     assert failure.signature and failure.seen_in and failure.fix, f"{identifier}: no signature, no source or no fix"
     assert failure.example and failure.example.text.strip() and failure.example.origin, f"{identifier} has no example"
     assert re.search(r"[\u4e00-\u9fff]{4}", failure.explain.cause_zh), f"{identifier}: the Chinese explanation is not Chinese"

@@ -110,6 +110,14 @@ def test_cells_of_one_stack_share_the_cache(empty_cache: Path) -> None:
     assert planning.plan_of(["linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5"])[0].disk is not None
 
 
+def test_a_plan_asks_uv_once_for_the_same_wheels(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells that differ in their subject only share one answer of uv's: a plan of hundreds of cells stays quick."""
+    asked: list[object] = []
+    monkeypatch.setattr(installer, "holds", lambda *words: bool(asked.append(words)))  # type: ignore[func-returns-value]
+    assert len(planning.plan_of(["linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@*"])) > 1
+    assert len(asked) == 1
+
+
 def test_the_first_emulated_cell_pays_for_the_prefix(empty_cache: Path) -> None:
     """What all cells under Wine share is counted for the first one only."""
     identifier = "windows-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5"

@@ -135,9 +135,12 @@ def test_plan_fan_out_merge_with_one_job_that_crashed(github: Callable[..., Serv
 
 
 def test_the_next_night_opens_no_second_issue(github: Callable[..., Service], server: Server) -> None:
-    """The same cause again changes nothing on the tracker."""
-    for _ in range(2):
-        github().run("matrix.yml", {"cells": RED})
+    """The same cause again changes nothing on the tracker; a schedule's event names no branch, and is the default branch's all the same."""
+    for event_name in ("workflow_dispatch", "schedule"):
+        run = github()
+        run.github["event_name"] = event_name
+        run.event = {} if event_name == "schedule" else run.event
+        assert run.run("matrix.yml", {"cells": RED})["issues"] == "success"
     assert server.changes() == [("POST", f"/repos/{REPOSITORY}/issues")]
 
 

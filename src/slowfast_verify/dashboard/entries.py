@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from packaging.version import Version
+
 from .. import cell as cells
 from ..cell import Cell
 from ..collection import Held
 from ..errors import Problem
 from ..record import Record
-from .standing import Standing, of_past, standing
+from .standing import TOP, Standing, of_past, standing
 
 AXES = ("os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision", "runner")
+FAR = ("subject", "revision", "torch")
+NEAR = (*FAR, "os")
 _RUNNER = re.compile(r"\+([a-z0-9-]+)$")
 
 
@@ -36,6 +40,7 @@ class Entry:
     kept: list[Any] = field(default_factory=list)
     predicted: Standing | None = None
     date: str = ""  # of the resolution
+    spanned: bool = True  # a stack or a record speaks of it; others are drawn up by rule
 
 
 def axes_of(name: str) -> dict[str, str]:
@@ -56,7 +61,7 @@ def axes_of_cell(cell: Cell) -> dict[str, str]:
 
 def gather(known: Iterable[Cell], found: Iterable[Held], pack: Callable[[Record], Any]) -> list[Entry]:
     """All rows, ordered by name. `pack` turns a record into what its page shows of it."""
-    rows = {cell.id: Entry(cell.id, axes_of_cell(cell)) for cell in known}
+    rows = {cell.id: Entry(cell.id, axes_of_cell(cell), spanned=bool(cell.stack)) for cell in known}
     for held in found:
         row = rows.get(held.cell)
         if row is None:
@@ -69,6 +74,7 @@ def gather(known: Iterable[Cell], found: Iterable[Held], pack: Callable[[Record]
             row.kept.append(pack(held.standing))
         row.kept.append(pack(held.record))
         row.label = label_of(held.standing or held.record)
+        row.spanned = True
     return [rows[name] for name in sorted(rows)]
 
 
@@ -76,3 +82,36 @@ def label_of(record: Record) -> str:
     """How the cell ran, in the record's own words (`Windows binaries under Wine 8.0`); "" where it ran natively."""
     runner = str(record.target.get("runner") or "native")
     return "" if runner == "native" else runner
+
+
+def survived(rows: Iterable[Entry]) -> dict[tuple[str, str], frozenset[str]]:
+    """{(subject, revision): the known failures that its runs met and reached the top all the same}."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        standing = row.runs[row.verdict][1] if row.runs else None
+        if standing and standing.state in TOP:
+            found.setdefault((row.axes["subject"], row.axes["revision"]), set()).update(standing.fails)
+    return {key: frozenset(names) for key, names in found.items()}
+
+
+def advisable(rows: list[Entry]) -> set[str]:
+    """The names of the rows that the page may advise: all that a stack or a record speaks of; of the others, which differ in torch only,
+    those with a torch that reached the top elsewhere, best on the same system, and of these the newest. There are ten thousand rows, and
+    each recipe would cost a millisecond and a hundred bytes. scripts/choose.js ranks rows by the same rule."""  # fmt: skip
+    top = [row.axes for row in rows if row.runs and row.runs[row.verdict][1].state in TOP]
+    near, far = ({tuple(axes[name] for name in kind) for axes in top} for kind in (NEAR, FAR))
+    found, most = set(), dict[tuple[str, ...], tuple[tuple[int, Version], list[str]]]()
+    for row in rows:
+        if row.spanned:
+            found.add(row.name)
+            continue
+        state = row.predicted.state if row.predicted else ""
+        key = (state, *(row.axes[axis] for axis in AXES if axis not in ("torch", "accelerator")), row.axes["accelerator"][:2])
+        proven = (tuple(row.axes[name] for name in NEAR) in near) + (tuple(row.axes[name] for name in FAR) in far)
+        rank = proven, Version(row.axes["torch"])
+        there = most.get(key)
+        if there is None or rank > there[0]:
+            most[key] = (rank, [row.name])
+        elif rank == there[0]:
+            there[1].append(row.name)
+    return found.union(*(names for _, names in most.values()))

@@ -28,7 +28,7 @@ from ..recipe import Recipe
 from ..record import RUNGS
 from ..resolution import Resolution
 from . import failures as known
-from .entries import Entry, gather
+from .entries import Entry, advisable, gather, survived
 from .packing import BLOCK, Tables, columns, details, squeezed
 from .standing import JUDGED, LETTERS, RAN, STATES, TOP, of_resolution
 
@@ -62,7 +62,10 @@ def render(sources: Sources, output: Path) -> Path:
     """Write the dashboard into a folder; returns the file. Raises Problem where it cannot be written."""
     tables = Tables()
     rows = gather(sources.cells, sources.held, tables.detail)
-    extras = [_extra(row, sources, tables) for row in rows]
+    harmless = survived(rows)
+    resolved = [_resolved(row, sources, tables, harmless) for row in rows]
+    advised = advisable(rows)
+    extras = [found | _extra(row, sources, tables, row.name in advised) for row, found in zip(rows, resolved, strict=True)]
     heads, pages = known.failures()
     made = time.time() if sources.now is None else sources.now
     words = tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))
@@ -87,25 +90,31 @@ def render(sources: Sources, output: Path) -> Path:
     return path
 
 
-def _extra(row: Entry, sources: Sources, tables: Tables) -> dict[str, Any]:
-    """What a cell's page shows beside its runs: what to type, and what resolving it said. Sets where the row stands if it never ran."""
-    name = row.name.partition("+")[0]
+def _resolved(row: Entry, sources: Sources, tables: Tables, harmless: dict[tuple[str, str], frozenset[str]]) -> dict[str, Any]:
+    """What resolving a cell said, for its page; sets where the row stands if it never ran."""
+    resolution = sources.resolution(row.name.partition("+")[0])
+    if not resolution:
+        return {}
+    if not row.runs:
+        foretold = [(p.id, p.rung) for p in resolution.predicted]
+        survives = harmless.get((row.axes["subject"], row.axes["revision"]), frozenset())
+        row.predicted = of_resolution(resolution.verdict, foretold, survives)
+        row.date = resolution.date
+    dump = resolution.model_dump(exclude={"cell", "versions", "digest", "seconds"}, exclude_defaults=True)
+    versions = " ".join(f"{name}=={version}" for name, version in resolution.versions.items())
+    return {"resolved": {**dump, "verdict": resolution.verdict, "versions": tables.texts.number(versions)}}
+
+
+def _extra(row: Entry, sources: Sources, tables: Tables, advised: bool) -> dict[str, Any]:
+    """What else a cell's page shows beside its runs: where its evidence lies, and what to type."""
     found: dict[str, Any] = {}
-    resolution = sources.resolution(name)
-    if resolution:
-        if not row.runs:
-            row.predicted = of_resolution(resolution.verdict, [(p.id, p.rung) for p in resolution.predicted])
-            row.date = resolution.date
-        dump = resolution.model_dump(exclude={"cell", "versions", "digest", "seconds"}, exclude_defaults=True)
-        versions = " ".join(f"{name}=={version}" for name, version in resolution.versions.items())
-        found["resolved"] = {**dump, "verdict": resolution.verdict, "versions": tables.texts.number(versions)}
     if row.runs and (links := sources.evidence(row.name)):
         found["links"] = links
-    recipe = sources.recipe(name)
+    recipe = sources.recipe(row.name.partition("+")[0]) if advised else None
     if recipe:
         found["recipe"] = [
             recipe.proof, recipe.evidence.name if recipe.evidence else "", recipe.needs, recipe.notes,
-            [*recipe.differences, *recipe.breaks],
+            recipe.differences,
             {form: [block.proof, [tables.lines.number(line) for line in block.text.rstrip("\n").split("\n")]]
              for form, block in recipe.blocks.items()},
         ]  # fmt: skip

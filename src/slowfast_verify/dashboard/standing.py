@@ -93,13 +93,17 @@ def letter(outcomes: Counter[str]) -> str:
     return mixed[worst] if worst in mixed and outcomes["passed"] else LETTERS[worst]
 
 
-def of_resolution(verdict: str, predicted: Iterable[tuple[str, str]]) -> Standing:
-    """Where a cell stands that was only resolved; predicted: (known failure, rung) of what will break, by its data."""
+def of_resolution(verdict: str, predicted: Iterable[tuple[str, str]], survived: frozenset[str] = frozenset()) -> Standing:
+    """Where a cell stands that was only resolved. predicted: (known failure, rung) of what it will meet, by its data.
+
+    survived: those with which the same code reached the top elsewhere; they are told, and are no reason to expect a failure.
+    """
     order = sorted(predicted, key=lambda row: RUNGS.index(row[1]) if row[1] in RUNGS else len(RUNGS))
+    stopping = [row for row in order if row[0] not in survived]
     state = _OF_RESOLUTION.get(verdict, "unresolved")
     cause, stop = "", ""
-    if state == "resolves" and order:
-        state, (cause, stop) = "predicted", order[0]
+    if state == "resolves" and stopping:
+        state, (cause, stop) = "predicted", stopping[0]
     return Standing(state, "", stop, "-" * len(RUNGS), cause, tuple(sorted({name for name, _ in order})), 0, 0)
 
 

@@ -72,7 +72,7 @@ function cellBody(row, where, detail, shared) {
   return [
     run ? ladderOf(row, run, shared) : null,
     run ? firstCause(row, run, shared) : null,
-    detail.recipe ? recipeSection(detail.recipe, shared, where, (form) => address({ ...where, form })) : null,
+    whatToType(row, detail, shared, where, (form) => address({ ...where, form })),
     run?.again
       ? el("section", {}, el("h2", {}, t("again")), el("p.muted", {}, t("again_sub")), script(run.again.join("\n"), t("again")))
       : null,
@@ -162,6 +162,20 @@ function firstCause(row, run, shared) {
         )
       : null,
     stderr ? el("details", {}, el("summary", {}, t("said_last")), pre(stderr, t("said_last"))) : null,
+  );
+}
+
+// The commands; of a cell that a rule drew up and that is not the newest of its kind, the command that prints them.
+function whatToType(row, detail, shared, where, toForm) {
+  if (detail.recipe) return recipeSection(detail.recipe, shared, where, toForm);
+  if (!at("os", row)) return null;
+  const cell = nameOf(row).split("+")[0];
+  return el(
+    "section",
+    {},
+    el("h2", {}, t("what_to_type")),
+    el("p", {}, t("recipe_elsewhere")),
+    script(`slowfast-verify recipe --cell ${cell}\n`, t("command")),
   );
 }
 

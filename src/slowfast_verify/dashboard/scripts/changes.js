@@ -65,7 +65,7 @@ function changesPage(where) {
     el("h1", { tabindex: "-1" }, t("nav_changes")),
     el("p.search", {}, el("label", { for: "since" }, t("since")), picker),
     el("p.muted", {}, sorted.length < 2 ? t("one_day") : t("n_changes", { n: total })),
-    KINDS.map((kind) => (found[kind].length ? changeGroup(kind, found[kind]) : null)),
+    KINDS.map((kind) => (sorted.length > 1 && found[kind].length ? changeGroup(kind, found[kind]) : null)),
   );
 }
 

@@ -22,6 +22,12 @@ const subjectPlace = SUBJECTS.keys.map((name) => place(SUBJECT_ORDER, name));
 const torchPlace = [...VALUES.torch].sort((a, b) => byVersion(b, a));
 const torchNewness = VALUES.torch.map((version) => torchPlace.indexOf(version));
 
+// How near something ran and reached the top with this torch and this subject: 2 on the same system, 1 on another, 0 nowhere.
+const provenKeys = new Set();
+const provenKey = (row, near) => `${SUBJECTS.of[row]} ${OF.torch[row]}${near ? ` ${OF.os[row]}` : ""}`;
+for (let row = 0; row < N; row += 1) if (D.state[row] < TOP) provenKeys.add(provenKey(row, true)).add(provenKey(row, false));
+const PROVEN = Uint8Array.from({ length: N }, (_, row) => provenKeys.has(provenKey(row, true)) + provenKeys.has(provenKey(row, false)));
+
 function better(a, b) {
   // negative: a is the better advice
   return (
@@ -29,10 +35,14 @@ function better(a, b) {
     D.reached[b] - D.reached[a] ||
     (at("runner", a) !== "native") - (at("runner", b) !== "native") ||
     subjectPlace[SUBJECTS.of[a]] - subjectPlace[SUBJECTS.of[b]] ||
+    PROVEN[b] - PROVEN[a] ||
     torchNewness[OF.torch[a]] - torchNewness[OF.torch[b]] ||
     installerPlace[OF.installer[a]] - installerPlace[OF.installer[b]]
   );
 }
+
+// All rows, the best advice first, sorted once: whatever a filter leaves is in this order already.
+const ORDER = Uint32Array.from({ length: N }, (_, row) => row).sort(better);
 
 function best(rows) {
   let found = -1;

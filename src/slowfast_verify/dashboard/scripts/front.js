@@ -35,7 +35,7 @@ function counts() {
     if (now < JUDGED) judged += 1;
     if (now < TOP) top += 1;
     if (STATES[now] === "infrastructure") outages += 1;
-    if (now >= RAN && STATES[now] !== "never") predicted += 1;
+    if (now >= RAN && !["never", "unresolved"].includes(STATES[now])) predicted += 1;
   }
   return { ranOnes, judged, top, outages, newest, predicted, never: N - ranOnes - predicted };
 }
@@ -101,6 +101,7 @@ function picker() {
         "table.tiles",
         {},
         el("caption.away", {}, t("picker_caption")),
+        columnsOf("head.wide", PYTHONS.length),
         el(
           "thead",
           {},
@@ -137,7 +138,7 @@ function picker() {
 
 function machineTile(machine, python) {
   const rows = BY_MACHINE.get(`${machine}/${python}`);
-  if (!rows) return el("span.none", {}, el("span.away", {}, t("no_such_cell")), el("span", { "aria-hidden": "true" }, "·"));
+  if (!rows) return null;
   const row = best(rows);
   const note = noteOf(row);
   const label = `${machineWord(machine)}, Python ${python}: ${standingWord(row)}${ran(row) ? `, ${wordOf(row)}` : ""}${note ? `, ${note}` : ""}`;
@@ -177,3 +178,11 @@ function legend() {
     ),
   );
 }
+
+const columnsOf = (head, count) =>
+  el(
+    "colgroup",
+    {},
+    el(`col.${head}`),
+    Array.from({ length: count }, () => el("col")),
+  );

@@ -28,26 +28,35 @@ const SHAPES = {
 const rungOutcome = (letter) => t(`rung_${{ P: "passed_some", K: "known_some" }[letter] || D.letters[letter].replaceAll(" ", "_")}`);
 const rungWord = (rung) => t(`on_${rung}`);
 
+// The ladder of a row as one small picture, told in words to whoever does not see it. Rows share few ladders: each is drawn once and copied.
+const strips = new Map();
 function strip(row) {
-  const letters = D.ladders[D.ladder[row]];
-  const told = RUNGS.map((rung, number) => (letters[number] === "-" ? "" : `${rungWord(rung)}: ${rungOutcome(letters[number])}`)).filter(
-    Boolean,
-  );
-  return el(
-    "span.strip",
-    { role: "img", "aria-label": told.join("; ") || t("state_never") },
-    [...letters].map((letter, number) => {
-      const mark = glyph(SHAPES[letter]);
-      mark.append(title(`${rungWord(RUNGS[number])}: ${rungOutcome(letter)}`));
-      return mark;
-    }),
-  );
+  const key = `${language} ${D.ladder[row]}`;
+  if (!strips.has(key)) strips.set(key, drawnStrip(D.ladders[D.ladder[row]]));
+  return strips.get(key).cloneNode(true);
 }
 
-function title(text) {
-  const element = document.createElementNS(SVG, "title");
-  element.textContent = text;
-  return element;
+function drawnStrip(letters) {
+  const told = RUNGS.map((rung, number) => (letters[number] === "-" ? "" : `${rungWord(rung)}: ${rungOutcome(letters[number])}`));
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "strip");
+  svg.setAttribute("viewBox", `0 0 ${18 * RUNGS.length} 16`);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", told.filter(Boolean).join("; ") || t("state_never"));
+  [...letters].forEach((letter, number) => {
+    const use = document.createElementNS(SVG, "use");
+    use.setAttribute("href", `#glyph-${SHAPES[letter]}`);
+    use.setAttribute("class", `g-${SHAPES[letter]}`);
+    for (const [name, value] of [
+      ["x", 18 * number],
+      ["y", 0],
+      ["width", 16],
+      ["height", 16],
+    ])
+      use.setAttribute(name, value);
+    svg.append(use);
+  });
+  return svg;
 }
 
 // What is said of a cell in a word or two: the rung that it reached, or what else is known of it.

@@ -1,22 +1,23 @@
 // The grid: rows by an axis, columns by platform; a square tells how far its cells got and how many of them ran at all.
+const OTHER = "";
+const ACCELERATORS_OF = {};
+for (const name of VALUES.accelerator) {
+  const maker = family(name);
+  ACCELERATORS_OF[maker] = ACCELERATORS_OF[maker] ? `${ACCELERATORS_OF[maker]},${name}` : name;
+}
 const GROUPS = {
-  torch: (row) => at("torch", row),
-  subject: (row) => SUBJECTS.keys[SUBJECTS.of[row]],
-  python: (row) => at("python", row),
-  installer: (row) => at("installer", row),
+  torch: { values: VALUES.torch, of: OF.torch },
+  subject: { values: SUBJECTS.keys, of: SUBJECTS.of },
+  python: { values: VALUES.python, of: OF.python },
+  installer: { values: VALUES.installer, of: OF.installer },
 };
 
-function drawGrid(where, shown) {
-  const group = Object.hasOwn(GROUPS, where.rows) ? where.rows : "torch";
-  const squares = new Map(),
-    heads = new Set(),
-    platforms = new Set();
+// {number of a head * platforms + number of a platform: how its cells stand}
+function squaresOf({ of }, shown) {
+  const width = PLATFORMS.keys.length;
+  const squares = new Map();
   for (const row of shown) {
-    const head = at("os", row) ? GROUPS[group](row) : t("other_machine");
-    const platform = PLATFORMS.of[row];
-    heads.add(head);
-    platforms.add(platform);
-    const key = `${head}|${platform}`;
+    const key = of[row] * width + PLATFORMS.of[row];
     let square = squares.get(key);
     if (!square) {
       square = { all: 0, ran: 0, by: new Uint32Array(STATES.length), low: 99, high: -1 };
@@ -30,16 +31,32 @@ function drawGrid(where, shown) {
       square.high = Math.max(square.high, D.reached[row]);
     }
   }
+  return squares;
+}
+
+function drawGrid(where, shown) {
+  const group = Object.hasOwn(GROUPS, where.rows) ? where.rows : "torch";
+  const width = PLATFORMS.keys.length;
+  const squares = squaresOf(GROUPS[group], shown);
+  const heads = new Map(),
+    platforms = new Set();
+  for (const key of squares.keys()) {
+    const number = Math.floor(key / width);
+    heads.set(GROUPS[group].values[number] || OTHER, number);
+    platforms.add(key % width);
+  }
   const order = group === "subject" ? (a, b) => place(SUBJECT_ORDER, a) - place(SUBJECT_ORDER, b) || a.localeCompare(b) : byVersion;
-  const rows = [...heads].sort(order).reverse();
+  const rows = [...heads.keys()].sort(order).reverse();
   if (group === "subject") rows.reverse();
   const columns = [...platforms].sort((a, b) => byPlatform(PLATFORMS.keys[a], PLATFORMS.keys[b]));
   const word = (head) =>
-    group === "subject"
-      ? subjectWord(...head.split("@"))
-      : group === "installer"
-        ? head
-        : `${group === "torch" ? "torch" : "Python"} ${head}`;
+    head === OTHER
+      ? t("other_machine")
+      : group === "subject"
+        ? subjectWord(...head.split("@"))
+        : group === "installer"
+          ? head
+          : `${group === "torch" ? "torch" : "Python"} ${head}`;
   return [
     el(
       "div.grid-head",
@@ -60,6 +77,7 @@ function drawGrid(where, shown) {
         "table.tiles.grid",
         {},
         el("caption.away", {}, t("grid_caption")),
+        columnsOf("head", columns.length),
         el(
           "thead",
           {},
@@ -79,7 +97,7 @@ function drawGrid(where, shown) {
               {},
               el("th", { scope: "row" }, word(head)),
               columns.map((column) =>
-                el("td", {}, squareTile(squares.get(`${head}|${column}`), where, group, head, PLATFORMS.keys[column])),
+                el("td", {}, squareTile(squares.get(heads.get(head) * width + column), where, group, head, PLATFORMS.keys[column])),
               ),
             ),
           ),
@@ -90,7 +108,7 @@ function drawGrid(where, shown) {
 }
 
 function squareTile(square, where, group, head, platform) {
-  if (!square) return el("span.none", {}, el("span.away", {}, t("no_such_cell")), el("span", { "aria-hidden": "true" }, "·"));
+  if (!square) return null;
   const states = [...square.by.keys()].filter((number) => square.by[number]);
   const told = states.map((number) => `${square.by[number]} ${t(`state_${STATES[number]}`)}`).join(", ");
   const worst = worstOf(square.by);
@@ -100,8 +118,8 @@ function squareTile(square, where, group, head, platform) {
       : `${rungName(square.low)} – ${rungName(square.high)}`
     : t(`short_${worst}`);
   const [os, arch, maker, runner] = platform.split("/");
-  const makers = VALUES.accelerator.filter((name) => family(name) === maker).join(",");
-  const more = os === "other" ? {} : { os, arch, accelerator: makers, runner, [group]: head };
+  const makers = ACCELERATORS_OF[maker];
+  const more = os === "other" ? { runner: "target" } : { os, arch, accelerator: makers, runner, [group]: head };
   return el(
     "a",
     {
@@ -115,7 +133,7 @@ function squareTile(square, where, group, head, platform) {
       `span.tile.s-${worst}${square.ran === square.all ? "" : ".part"}`,
       { "aria-hidden": "true" },
       el("span.tile-main", {}, glyph(worst), el("span", {}, rungs)),
-      bar(square, states),
+      square.ran ? bar(square, states) : null,
       el("span.tile-note", {}, square.ran ? t("ran_of", { n: square.ran, all: square.all }) : t("none_of", { n: square.all })),
     ),
   );

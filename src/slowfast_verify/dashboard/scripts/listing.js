@@ -41,7 +41,7 @@ const FACETS = {
     mark: glyph,
   },
 };
-const SHOWN_AT_ONCE = 40;
+const SHOWN_AT_ONCE = 25;
 const facetParts = {};
 let more = SHOWN_AT_ONCE,
   lastShown = "",
@@ -64,7 +64,7 @@ function sift(where) {
   const figures = Object.fromEntries(names.map((name) => [name, new Uint32Array(FACETS[name].values.length)]));
   const shown = [];
   const old = where.age === "stale";
-  for (let row = 0; row < N; row += 1) {
+  for (const row of ORDER) {
     if (old && !(ran(row) && isStale(D.when[row]))) continue;
     let missed = 0,
       which = "";
@@ -149,7 +149,6 @@ function refresh(where) {
   const key = JSON.stringify(where);
   if (key !== lastShown) more = SHOWN_AT_ONCE;
   lastShown = key;
-  shown.sort(better);
   drawList(shown);
   say(t("n_cells", { n: shown.length }));
   return shown.length;

@@ -16,8 +16,12 @@ function machinePage(where) {
     (a, b) => place(INSTALLERS, a) - place(INSTALLERS, b),
   );
   const taken = best(bySubject.get(subject).filter((row) => !where.installer || at("installer", row) === where.installer));
-  const row = taken < 0 ? best(bySubject.get(subject)) : taken;
-  const same = { machine: where.machine, subject: where.subject, installer: where.installer, form: where.form };
+  const first = taken < 0 ? best(bySubject.get(subject)) : taken;
+  const builds = bySubject
+    .get(subject)
+    .filter((one) => ["torch", "installer", "runner"].every((axis) => OF[axis][one] === OF[axis][first]));
+  const row = builds.find((one) => at("accelerator", one) === where.build) ?? first;
+  const same = { machine: where.machine, subject: where.subject, installer: where.installer, build: where.build, form: where.form };
   const page = el(
     "article.page.machine-page",
     {},
@@ -37,7 +41,14 @@ function machinePage(where) {
       at("installer", row),
       (value) => address({ ...same, subject, installer: value }),
     ),
-    el("p.chosen", {}, t("chosen"), " ", link(toCell(row), cellWords(row).join(" · "))),
+    segmented(
+      "build",
+      t("build"),
+      builds.map((one) => [at("accelerator", one), at("accelerator", one)]).sort((a, b) => byVersion(a[0], b[0])),
+      at("accelerator", row),
+      (value) => address({ ...same, subject, build: value }),
+    ),
+    el("p.chosen", {}, t(ran(row) ? "chosen" : "advised"), " ", link(toCell(row), cellWords(row).join(" · "))),
     verdictBox(row),
     nearestTo(row),
     el("div", { id: "detail", "aria-busy": "true" }, el("p.muted", {}, t("unpacking"))),
@@ -64,9 +75,7 @@ function machinePage(where) {
       box.removeAttribute("aria-busy");
       fill(
         box,
-        detail.recipe
-          ? recipeSection(detail.recipe, shared, where, (form) => address({ ...same, form }))
-          : el("p.warning", {}, t("no_recipe")),
+        whatToType(row, detail, shared, where, (form) => address({ ...same, form })),
         known(row),
       );
     })

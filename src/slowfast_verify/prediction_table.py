@@ -91,7 +91,7 @@ def pairs(folder: Path | None = None) -> tuple[list[tuple[str, Record, Resolutio
     """[(name, record, resolution of its cell)], and the records whose cell was not resolved."""
     matrix, kept = default(), resolution.load()
     found, without = [], []
-    folders = [folder] if folder else [layout.reports() / "evidence", layout.reports() / "foretold"]
+    folders = [folder] if folder else [layout.kept() / "evidence", layout.kept() / "foretold"]
     for path in sorted(path for place in folders for path in place.glob("*.json")):
         record = records.read(path)
         told = kept.of(record.cell.partition("+")[0])
@@ -111,7 +111,7 @@ def versions(found: list[tuple[str, Record, Resolution]], folder: Path | None = 
 
     equal, both, differ = 0, 0, []
     for name, _, told in found:
-        path = (folder or layout.reports() / "evidence") / f"{name}.lock.txt"
+        path = (folder or layout.kept() / "evidence") / f"{name}.lock.txt"
         if "+" in name or not path.exists():
             continue
         for line in path.read_text(encoding="utf-8").splitlines():

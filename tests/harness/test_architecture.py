@@ -28,7 +28,7 @@ MAKERS = {
     "plugin",
     "verdict",
     "climb",
-    "doctor",
+    "examination",
     "judge",
     "staged",
     "fix",

@@ -28,9 +28,30 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: half the start-up, and the same on every code page and width
     help="Is this environment right for PySlowFast, and if not, why?",
 )
 INTERRUPTED = 130
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    lang: Annotated[str, typer.Option(metavar="en|zh", help="language; else SLOWFAST_VERIFY_LANG, else the locale")] = "",
+    show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="version and suite's revision")] = False,
+) -> None:
+    """Is this environment right for PySlowFast, and if not, why?"""
+    if lang:
+        from .language import ask_for
+
+        ask_for(lang)
+
+
 app.command()(recipe)
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: the default selection")]
 
@@ -170,6 +191,7 @@ def diagnose(
 ) -> None:
     """Say what a log shows: cause, evidence, fix. Exit 1 if something was found, 0 if nothing is known about it."""
     from . import diagnosis, log
+    from .language import chosen
 
     if not logs and sys.stdin.isatty():
         raise Problem("no log was given", next="COMMAND 2>&1 | slowfast-verify diagnose -   or   slowfast-verify diagnose FILE", code=2)
@@ -185,7 +207,7 @@ def diagnose(
         if as_json:
             print(answer.as_json())
         else:
-            print((f"== {name}\n" if len(logs or []) > 1 else "") + diagnosis.printed(answer, chinese=chinese))
+            print((f"== {name}\n" if len(logs or []) > 1 else "") + diagnosis.printed(answer, chinese=chosen(chinese) == "zh"))
     raise typer.Exit(failed.code if failed else PROBLEMS_FOUND if found else HEALTHY)
 
 
@@ -193,8 +215,9 @@ def diagnose(
 def explain(identifier: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Tell everything about one known failure."""
     from .explain import story
+    from .language import chosen
 
-    print(story(identifier))
+    print(story(identifier, language=chosen()))
 
 
 @app.command()

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from . import active, container, told
-from .doctor import Order, Say, examine
 from .errors import HEALTHY, PROBLEMS_FOUND, Problem
+from .examination import Order, Say, examine
 from .findings import Examination
+from .language import chosen
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -42,7 +43,7 @@ def hold(order: Order, *, as_json: bool = False, quiet: bool = False, share: Pat
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise Problem("the report cannot be written", where=str(path), cause="a file in a folder that exists is meant",
                           next=f"slowfast-verify doctor {option}")  # fmt: skip
-    with _telling(order, silent=as_json or quiet):
+    with telling(order, silent=as_json or quiet):
         found = examine(order)
     if not quiet:
         _print(found, as_json=as_json)
@@ -84,7 +85,7 @@ def _print(found: Examination, *, as_json: bool) -> None:
         # ASCII: a path that is no valid text in this locale (LC_ALL=C and a Chinese folder) has no UTF-8.
         print(json.dumps(found.model_dump(by_alias=True, exclude_none=True), indent=1))
     else:
-        print("\n".join(told.lines(found)))
+        print("\n".join(told.lines(found, chosen())))
     sys.stdout.flush()
 
 
@@ -94,7 +95,7 @@ def exit_code(found: Examination) -> int:
 
 
 @contextmanager
-def _telling(order: Order, *, silent: bool) -> Iterator[None]:
+def telling(order: Order, *, silent: bool) -> Iterator[None]:
     """Say on standard error what is being done: a status line on a terminal, a line per rung elsewhere."""
     began = order.began
 

@@ -7,10 +7,10 @@ import of anything larger.
 from __future__ import annotations
 
 import json
-import textwrap
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .columns import columns, wrapped
 from .index import Entry, Index, index
 from .log import Log
 from .matching import Failure, Match, place, ranked
@@ -92,9 +92,9 @@ def _diagnosis(table: Index, match: Match, log: Log) -> Diagnosis:
     )  # fmt: skip
 
 
-def printed(answer: Answer, width: int = 100, chinese: bool = False) -> str:
-    """The answer for people: cause, evidence, fix, sources, and what it is unsure of."""
-    lines = []
+def printed(answer: Answer, width: int = 0, chinese: bool = False) -> str:
+    """The answer for people: cause, evidence, fix, sources, and what it is unsure of. width: in columns, 0 for the terminal's."""
+    lines, width = [], width or columns()
     for number, found in enumerate(answer.diagnoses):
         lines += ["", f"{'also: ' if number else ''}{found.title}  [{found.id}]"]
         lines += _block("cause", found.cause_zh if chinese else found.cause, width)
@@ -121,5 +121,4 @@ def printed(answer: Answer, width: int = 100, chinese: bool = False) -> str:
 def _block(label: str, text: str, width: int) -> list[str]:
     if not text:
         return []
-    return textwrap.wrap(text, width, initial_indent=f"  {label + ':' if label else '':<9}", subsequent_indent=" " * 11,
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+    return wrapped(text, width, f"  {label + ':' if label else '':<9}", " " * 11)

@@ -29,6 +29,10 @@ class Problem(Exception):
         self.next = next
         self.code = code
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a traceback: IPython asks the exception itself."""
+        return str(self).splitlines()
+
     def __str__(self) -> str:
         lines = [self.what]
         for label, text in (("where", self.where), ("usual cause", self.cause), ("next", self.next)):

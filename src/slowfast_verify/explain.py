@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import textwrap
-
+from .columns import columns, wrapped
 from .index import index
 from .instructions import steps
 from .knowledge import KnownFailure, known
+from .language import Language
 from .pages import failure_page
 
 
-def story(identifier: str, width: int = 100) -> str:
+def story(identifier: str, width: int = 0, language: Language = "en") -> str:
     """Everything that is known about a failure: how it shows, why, where, what mends it, what does not, and how we know.
 
-    Raises Problem with the nearest id where there is none of that name.
+    width: in columns, 0 for the terminal's. In Chinese the cause stands in Chinese first. Raises Problem with the nearest id where there
+    is none of that name.
     """
+    width = width or columns()
     row = known(identifier)
     parts = [f"{row.id}: {row.title}", f"rung: {row.rung}" + ("; a rule for a whole class of failures" if row.generic else "")]
-    parts += _section("Why", row.explain.cause, row.explain.cause_zh)
+    causes = [row.explain.cause, row.explain.cause_zh]
+    parts += _section("为什么" if language == "zh" else "Why", *(reversed(causes) if language == "zh" else causes), width=width)
     if row.applies:
         given = [f"and there is {row.provided}"] if row.provided else []
         parts += _section("When", *(f"{name} {bound}" for name, bound in row.applies.items()), *given)
@@ -44,16 +47,15 @@ def story(identifier: str, width: int = 100) -> str:
     return "\n".join(parts)
 
 
-def _section(title: str, *texts: str) -> list[str]:
+def _section(title: str, *texts: str, width: int = 0) -> list[str]:
     lines = ["", title]
     for text in texts:
-        lines += _wrapped(text, 100, "  ")
+        lines += _wrapped(text, width or columns(), "  ")
     return lines
 
 
 def _wrapped(text: str, width: int, lead: str) -> list[str]:
-    return textwrap.wrap(" ".join(text.split()), width, initial_indent=lead, subsequent_indent=" " * len(lead),
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+    return wrapped(" ".join(text.split()), width, lead, " " * len(lead))
 
 
 def _signature(signature: object) -> str:

@@ -1,6 +1,6 @@
 """What an examination found, as the doctor writes and reads it: one JSON document, stable under its schema number.
 
-Runs on the host; made by doctor.py, shown by told.py, mended by repair.py. Imports pydantic, action and the rungs.
+Runs on the host; made by examination.py, shown by told.py, mended by repair.py. Imports pydantic, action and the rungs.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Literal
 
@@ -122,8 +123,8 @@ def dependency_modules(subject: Subject, inventory: dict[str, Any]) -> list[str]
 
 def subject_modules(subject: Subject, inventory: dict[str, Any]) -> list[str]:
     """Every module that was found by walking the subject's packages, but for those that the data skips with a reason."""
-    skipped = {skip.module for skip in subject.modules.skip}
-    return [name for name in inventory["modules"] if name not in skipped]
+    skipped = [skip.module for skip in subject.modules.skip]
+    return [name for name in inventory["modules"] if not any(fnmatchcase(name, pattern) for pattern in skipped)]
 
 
 @cache
@@ -131,6 +132,12 @@ def expected_clips() -> dict[str, dict[str, Any]]:
     """The clips that a model answers for; the one for readers is none."""
     table = json.loads((layout.fixtures() / "expected.json").read_text(encoding="utf-8"))["clips"]
     return {name: row for name, row in table.items() if "windows" in row}
+
+
+def clips_of(subject: Subject) -> dict[str, dict[str, Any]]:
+    """Those of them that the subject's demo is shown: none for a subject without one."""
+    shown = {clip["name"] for clip in subject.command["demo"].args.get("clips", [])} if "demo" in subject.command else set()
+    return {name: row for name, row in expected_clips().items() if name in shown}
 
 
 def filled(value: Any, places: dict[str, str], opts: dict[str, str]) -> Any:

@@ -17,6 +17,7 @@ from .errors import Problem
 DATA_VARIABLE = "SLOWFAST_VERIFY_DATA"
 HOME_VARIABLE = "SLOWFAST_VERIFY_HOME"
 REPORTS_VARIABLE = "SLOWFAST_VERIFY_REPORTS"
+INSTALLED = "_data"  # the folder beside the package that holds all data in a wheel
 
 
 @cache
@@ -25,7 +26,7 @@ def root() -> Path:
     if os.environ.get(DATA_VARIABLE):
         return Path(os.environ[DATA_VARIABLE]).resolve()
     package = Path(__file__).resolve().parent
-    for candidate in (package.parent.parent, package / "_data"):
+    for candidate in (package.parent.parent, package / INSTALLED):
         if (candidate / "matrices").is_dir() and (candidate / "knowledge").is_dir():
             return candidate
     raise Problem(
@@ -62,10 +63,17 @@ def suites() -> Path:
     return root() / "tests" / "verify"
 
 
-def reports() -> Path:
-    """Where records and reports are written: ./reports of the checkout unless SLOWFAST_VERIFY_REPORTS names another."""
+def kept() -> Path:
+    """What the project has found out so far and hands on: evidence/, resolve.json. SLOWFAST_VERIFY_REPORTS names another folder."""
     override = os.environ.get(REPORTS_VARIABLE)
     return Path(override).expanduser().resolve() if override else root() / "reports"
+
+
+def reports() -> Path:
+    """Where records and reports are written: reports/ of the checkout, of the current folder where we are installed, or as for kept()."""
+    if root().name == INSTALLED and not os.environ.get(REPORTS_VARIABLE):
+        return Path.cwd() / "reports"
+    return kept()
 
 
 def home() -> Path:

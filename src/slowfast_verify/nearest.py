@@ -76,7 +76,7 @@ def answer(wanted: Wanted, *, only: str = "", matrix: Matrix | None = None, evid
     wanted = wanted if wanted.subject else wanted.model_copy(update={"subject": rules().default_subject})
     if wanted.gpu and not wanted.capability:
         wanted = wanted.model_copy(update={"capability": capability_of(wanted.gpu)})
-    evidence = evidence or layout.reports() / "evidence"
+    evidence = evidence or layout.kept() / "evidence"
     choices = [choice_of(cell, wanted, evidence) for cell in _candidates(matrix, wanted, only)]
     ran = [row.cell for row in choices if recipes.evidence_of(row.cell, evidence)]
     shortest = min((row.distance for row in choices), default=0)

@@ -138,7 +138,7 @@ def forms_of(cell: Cell) -> list[Form]:
 
 def evidence_of(cell: Cell, folder: Path | None = None) -> Evidence | None:
     """The record that says most of a cell: native before emulated, the one that climbed highest, the newest; and which scripts ran."""
-    found = all_evidence(folder or layout.reports() / "evidence").get(cell.id, [])
+    found = all_evidence(folder or layout.kept() / "evidence").get(cell.id, [])
     if not found:
         return None
     tried = [row for row in found if row.digests]
@@ -200,7 +200,12 @@ def _height(rung: str) -> int:
 def _pins(cell: Cell, stack: Stack, seen: Evidence | None, folder: Path | None) -> tuple[list[str], Literal["lock", "resolution", "pins"]]:
     """Requirements that hold every step: of the record's lock what is from an index; else what a resolution chose; else the pins."""
     if seen:
-        path = (folder or layout.reports() / "evidence") / f"{seen.name}.lock.txt"
+        path = (folder or layout.kept() / "evidence") / f"{seen.name}.lock.txt"
+        if not path.exists():
+            raise Problem(
+                "a record that is kept has no lock beside it", where=str(path), cause="the record was copied without it",
+                next=f"slowfast-verify climb {cell.id} --evidence, or take {seen.name}.json away",
+            )  # fmt: skip
         lines = path.read_text(encoding="utf-8").split("\n")
         return [line for line in lines if re.fullmatch(r"[\w.-]+==\S+", line)], "lock"
     resolved = resolution_of(cell)

@@ -196,11 +196,12 @@ def worst(outcomes: Any) -> str:
 def scrub(text: str, places: dict[str, str]) -> str:
     """Take paths of this machine, tokens and passwords out of a text; places: {path: the word that stands for it}.
 
-    Before the text is cut: half a token looks like no token any more.
+    A path is known in each of its spellings: also as a Windows program under Wine writes it (`Z:\\home\\me`), quoted once more or not.
     """
     for path, word in sorted(places.items(), key=lambda item: -len(item[0])):
-        if path:
-            text = text.replace(path, word)
+        if len(path) > 1:  # a home of "/" says nothing
+            spelt = r"(?:/|\\{1,2})".join(re.escape(part) for part in re.split(r"[/\\]", path))
+            text = re.sub(rf"(?:\b[A-Za-z]:)?{spelt}", word.replace("\\", r"\\"), text)
     text = re.sub(r"(?<=://)(?!git@)[^/\s@]+@", "***@", without_secrets(text))
     return re.sub(r"/tmp/[\w.-]*(?:probe|pytest)[\w.-]*", "{tmp}", text)
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from . import consultation, fix, shell
 from .action import Action
-from .doctor import Order
 from .ending import run_to_end
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Infrastructure, Problem
+from .examination import Order
 from .findings import Cause, Examination
 from .knowledge import RUNGS
 from .snapshot import Snapshot, frozen

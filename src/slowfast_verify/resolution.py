@@ -155,7 +155,7 @@ def pack(found: list[Resolution], date: str, resolver: str) -> str:
 
 def path() -> Path:
     """Where the project keeps its resolutions."""
-    return layout.reports() / "resolve.json"
+    return layout.kept() / "resolve.json"
 
 
 @cache

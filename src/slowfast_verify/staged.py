@@ -1,6 +1,6 @@
 """Puts the questions of the ladder to a target in the doctor's order: no question that is known to end like one before it.
 
-Runs on the host; called by doctor.py. A module whose import hung or crashed is barred for the questions after it, so that each of them
+Runs on the host; called by examination.py. A module whose import hung or crashed is barred for the questions after it, so that each of them
 fails at once and names it, instead of taking its own time limit.
 """
 

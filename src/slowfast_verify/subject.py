@@ -79,7 +79,7 @@ class Dependency(Row):
 
 
 class Skip(Row):
-    """A module that is not imported by the check, and why."""
+    """A module that is not imported by the check (or a glob over modules), and why."""
 
     module: str
     reason: str

@@ -5,20 +5,30 @@ Runs on the host; called by the `doctor` command. Prints an Examination and know
 
 from __future__ import annotations
 
+from .columns import wide
 from .findings import Cause, Examination, Note
+from .knowledge import known
+from .language import Language
 from .pages import failure_page
+
+LABELS: dict[Language, dict[str, str]] = {
+    "en": {"cause": "cause", "evidence": "evidence", "fix": "fix", "more": "more", "or": "or"},
+    "zh": {"cause": "原因", "evidence": "证据", "fix": "修复", "more": "详情", "or": "或"},
+}
 
 NOTES_SHOWN = 6
 REASON_KEPT = 70
 NOTE_KEPT = 200  # characters; --json has all of it
 
 
-def summary(found: Examination) -> str:
+def summary(found: Examination, language: Language = "en") -> str:
     """One line: what was examined, how far it got, in which time."""
     target = found.target
     facts = [f"Python {target['python']}"] if target.get("python") else []
     facts += [f"{name} {target[name]}" for name in ("torch", "torchvision") if target.get(name)]
     what = target["name"] + (f" ({', '.join(facts)})" if facts else "")
+    if language == "zh":
+        return _summary_zh(found, what)
     if found.verdict == "healthy":
         return f"healthy: {what} is right for {found.subject} up to {found.reached}; {found.passed} checks in {found.seconds:.1f} s"
     if found.verdict == "not verified":
@@ -28,11 +38,20 @@ def summary(found: Examination) -> str:
     return f"{count} problem{'s' if count > 1 else ''}: {what} for {found.subject}; {reached}; {found.seconds:.1f} s"
 
 
-def lines(found: Examination) -> list[str]:
-    """The whole report."""
-    out = [summary(found)]
+def _summary_zh(found: Examination, what: str) -> str:
+    if found.verdict == "healthy":
+        return f"healthy（正常）：{what} 适合 {found.subject}，一直验证到 {found.reached}；{found.passed} 项检查，{found.seconds:.1f} 秒"
+    if found.verdict == "not verified":
+        return f"not verified（未能验证）：{what} 无法作任何判断"
+    reached = f"验证到 {found.reached} 为止" if found.reached else "环境这一级就没有通过"
+    return f"{len(found.causes)} 个问题：{what}（{found.subject}）；{reached}；{found.seconds:.1f} 秒"
+
+
+def lines(found: Examination, language: Language = "en") -> list[str]:
+    """The whole report. In Chinese the causes of known failures are; the rest stays as it is."""
+    out = [summary(found, language)]
     for number, cause in enumerate(found.causes, 1):
-        out += ["", *_cause(cause, number if len(found.causes) > 1 else 0)]
+        out += ["", *_cause(cause, number if len(found.causes) > 1 else 0, language)]
     if found.causes and (found.notes or found.not_verified):
         out.append("")
     own = [note for note in found.notes if note.own]
@@ -55,17 +74,24 @@ def lines(found: Examination) -> list[str]:
     return out
 
 
-def _cause(cause: Cause, number: int) -> list[str]:
-    head = f"{number}. " if number else ""
+def reason(cause: Cause, language: Language) -> str:
+    """Why, in one paragraph; of a known failure in the language that was asked for."""
+    return " ".join(known(cause.id).explain.cause_zh.split()) if language == "zh" and cause.known else cause.cause
+
+
+def _cause(cause: Cause, number: int, language: Language) -> list[str]:
+    head, label = f"{number}. " if number else "", LABELS[language]
     out = [f"{head}[{cause.rung}] {cause.title}"]
-    if cause.cause and cause.cause != cause.title:
-        out.append(f"   cause: {cause.cause}")
+    why = reason(cause, language)
+    if why and why != cause.title:
+        out.append(f"   {label['cause']}: {why}")
     if cause.evidence not in (cause.title, cause.cause):
-        out.append(f"   evidence: {cause.evidence}")
-    out += [f"   fix: {line}" if not index else f"        {line}" for index, line in enumerate(cause.fix)]
+        out.append(f"   {label['evidence']}: {cause.evidence}")
+    lead = f"   {label['fix']}: "
+    out += [f"{lead}{line}" if not index else f"{' ' * wide(lead)}{line}" for index, line in enumerate(cause.fix)]
     if cause.known:
         page = failure_page(cause.id)
-        out.append(f"   more: slowfast-verify explain {cause.id}" + (f" or {page}" if page else ""))
+        out.append(f"   {label['more']}: slowfast-verify explain {cause.id}" + (f" {label['or']} {page}" if page else ""))
     follows = []
     if cause.consequences:
         count = len(cause.consequences)

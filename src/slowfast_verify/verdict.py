@@ -189,9 +189,8 @@ class Verdicts:
         if name == "published":
             return ["SLOWFAST_8x8_R50"] if self.asked.get("zoo") and "published" in self.subject.command else []
         if name in ("clip", "moving_clip", "still_clip"):
-            return [
-                clip for clip, row in ladder.expected_clips().items() if name == "clip" or (name == "moving_clip") == bool(row["label"])
-            ]
+            shown = ladder.clips_of(self.subject)
+            return [clip for clip, row in shown.items() if name == "clip" or (name == "moving_clip") == bool(row["label"])]
         if name == "our_config":
             asked = [command.args for command in self.subject.command.values() if command.args.get("ours")]
             places = [(Path(args["ours"].replace("{fixtures}", str(layout.fixtures()))), args.get("omit", [])) for args in asked]

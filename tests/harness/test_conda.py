@@ -16,8 +16,8 @@ import pytest
 
 from slowfast_verify import active, conda, conda_env, installer, ladder, sources
 from slowfast_verify import target as targets
-from slowfast_verify.doctor import Order, examine
 from slowfast_verify.errors import Infrastructure, NotVerifiable
+from slowfast_verify.examination import Order, examine
 from slowfast_verify.matrix import default
 from slowfast_verify.observe import observe
 from slowfast_verify.provision import InstallFailed

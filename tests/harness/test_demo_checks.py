@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from slowfast_verify.errors import NotVerifiable
 from slowfast_verify.knowledge import known
 from slowfast_verify.observe import Observation, Question, observe
 from slowfast_verify.subject import subject
+from slowfast_verify.target import of_python
 from slowfast_verify.verdict import Unanswered
 
 from .judging import answers, checks, of_cell, question_of, standing
@@ -287,3 +289,19 @@ def test_fixes_of_upstream(tmp_path: Path) -> None:
     checks("train").test_training_command_needs_no_gpu(facts)
     with pytest.raises(NotVerifiable, match="weights are not at hand"):
         DEMO.test_ava_demo_with_the_person_detector(found.__getitem__)
+
+
+def test_documented_command() -> None:
+    """The probe itself, in this Python: a command that ends with 0 and says the word passes; another status or another word does not."""
+    for words, says, complaint in (
+        (["-c", "print('hello')"], "hello", ""),
+        (["-c", "raise SystemExit(3)"], "", "ended with status 3"),
+        (["-c", "print('hello')"], "PyTorch", "does not say what it should; it says: hello"),
+    ):
+        question = Question(id="documented_command", probe="documented_command", args={"words": words, "says": says}, seconds=30)
+        asked = answers(documented_command=observe(of_python(Path(sys.executable)), [question])["documented_command"].facts)
+        if complaint:
+            with pytest.raises(AssertionError, match=complaint):
+                DEMO.test_documented_command_runs(asked)
+        else:
+            DEMO.test_documented_command_runs(asked)

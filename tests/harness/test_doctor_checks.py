@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slowfast_verify.doctor import word_of
+from slowfast_verify.examination import word_of
 from slowfast_verify.judge import Judged
 from slowfast_verify.record import CheckResult
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from slowfast_verify import target as targets
-from slowfast_verify.doctor import Order, examine
+from slowfast_verify.examination import Order, examine
 from slowfast_verify.executable import made_for, own_format, own_processor
 from slowfast_verify.findings import Cause
 

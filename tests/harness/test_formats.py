@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from slowfast_verify import consultation, layout, report, schema
 from slowfast_verify import target as targets
-from slowfast_verify.doctor import Order
 from slowfast_verify.errors import Problem
+from slowfast_verify.examination import Order
 from slowfast_verify.findings import Cause, Examination, Note, Unverified
 from slowfast_verify.formats import badge, ctrf, junit, sarif, summary
 from slowfast_verify.record import RED, RUNGS, Record

@@ -20,6 +20,7 @@ def shipped(folder: Path, weights: str) -> Sniffed:
     return sniff(folder / "weights" / weights)
 
 
+@pytest.mark.question("torch_load")
 @pytest.mark.parametrize("weights", SHIPPED)
 def test_shipped_file_is_intact(weights):
     """A checkpoint that we ship arrived whole: a torch zip with every checksum right and the key that SlowFast's loader asks for."""
@@ -27,6 +28,7 @@ def test_shipped_file_is_intact(weights):
     assert sniffed.kind == "torch zip" and sniffed.loads, f"{weights} is a {sniffed.kind}, {sniffed.verdict}: {sniffed.detail}"
 
 
+@pytest.mark.question("torch_load")
 @pytest.mark.parametrize("weights", SHIPPED)
 def test_checkpoint_type_is_told(weights):
     """The value for TEST.CHECKPOINT_TYPE is known from the file's bytes: a wrong one ends in an error about something else."""
@@ -34,6 +36,7 @@ def test_checkpoint_type_is_told(weights):
     assert told == "pytorch", f"{weights} was written by PyTorch, and the sniffer says {told}"
 
 
+@pytest.mark.question("torch_load")
 def test_torch_load_works_with_its_defaults(facts):
     """torch.load, whatever weights_only is by default in this version, reads our checkpoint."""
     found = facts("torch_load")
@@ -42,6 +45,7 @@ def test_torch_load_works_with_its_defaults(facts):
     assert "model_state" in found["loaded"]["keys"], f"torch.load found the keys {found['loaded']['keys']}, and no model_state"
 
 
+@pytest.mark.question("checkpoint")
 def test_no_key_is_missing_or_left_over(facts):
     """Every weight of the subject's model is in our checkpoint, and every weight of the checkpoint has a place in the model."""
     judge_keys(facts("checkpoint"))
@@ -81,6 +85,7 @@ def test_random_initialisation_is_caught(facts):
     assert found["random_initialization"], "all weights are random, and nothing in what the loader says tells of it"
 
 
+@pytest.mark.question("torch_load")
 @pytest.mark.parametrize("damage", ["cut in half", "last byte missing", "one bit flipped"])
 def test_damage_is_caught(damage, facts, tmp_path):
     """A copy with this damage is recognised before it is loaded: torch reads one with a flipped bit without a word."""

@@ -9,6 +9,7 @@ READERS = ["pyav", "opencv", "torchvision"]
 
 
 @pytest.mark.parametrize("reader", READERS)
+@pytest.mark.question("decode")
 def test_reader_gives_every_frame(reader, facts, expected):
     """The reader gives as many frames as the clip has, in the clip's size."""
     found, clip = read(facts("decode"), reader), expected["clips"]["count"]
@@ -20,6 +21,7 @@ def test_reader_gives_every_frame(reader, facts, expected):
 
 
 @pytest.mark.parametrize("reader", READERS)
+@pytest.mark.question("decode")
 def test_reader_keeps_the_order(reader, facts, expected):
     """The number that is drawn into each frame counts up: none is repeated, left out or exchanged."""
     found = read(facts("decode"), reader)
@@ -28,6 +30,7 @@ def test_reader_keeps_the_order(reader, facts, expected):
 
 
 @pytest.mark.parametrize("reader", READERS)
+@pytest.mark.question("decode")
 def test_reader_keeps_the_colours(reader, facts, expected):
     """The mean red, green and blue of each frame are those that were drawn, within the tolerance of expected.json."""
     found, clip = read(facts("decode"), reader), expected["clips"]["count"]

@@ -35,12 +35,21 @@ def test_every_window_is_classified(clip, facts, expected):
     assert found == wanted, f"{clip}: {found} windows were classified, the clip has {wanted}"
 
 
+@pytest.mark.question("demo")
 def test_reversed_frames_give_the_opposite(facts):
     """The same frames from last to first get the opposite direction: frames reach the network in their order."""
     forward, backward = (windows_of(facts("demo"), name) for name in ("right", "right_reversed"))
     assert forward and backward, "the demo said nothing about one of the two clips"
     for (ahead, _), (back, _) in zip(forward, backward, strict=True):
         assert (ahead, back) == ("right", "left"), f"forward {ahead}, backward {back}"
+
+
+@pytest.mark.question("documented_command")
+def test_documented_command_runs(facts):
+    """A command that the subject's documents name comes to its end, and says what they show."""
+    found = facts("documented_command")
+    assert found["status"] == 0, f"{found['command']} ended with status {found['status']}: {found['tail']}"
+    assert found["said"], f"{found['command']} does not say what it should; it says: {found['tail']}"
 
 
 @pytest.mark.question("ava_demo")

@@ -29,7 +29,7 @@ def render(
     from ..matrix import default
 
     kept = layout.reports() / "collection.jsonl"  # `nox -s report` keeps earlier runs there
-    sources = records or [layout.reports() / "evidence", *([kept] if kept.exists() else [])]
+    sources = records or [layout.kept() / "evidence", *([kept] if kept.exists() else [])]
     folder = output or layout.reports() / "dashboard"
     with Collection.of(sources) as found:
         path = write(

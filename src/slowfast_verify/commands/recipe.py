@@ -26,6 +26,7 @@ def recipe(
     """Print what to type: the nearest cell that ran, with its pins, its workarounds, its evidence, and what differs from what was asked."""
     from .. import nearest, recipe_text
     from ..asking import wanted_of
+    from ..language import chosen
     from ..recipe import recipe_for
 
     name, _, revision = subject.partition("@")
@@ -38,4 +39,4 @@ def recipe(
         other = recipe_for(found.recipe.cell, compiler=False).model_copy(update={"differences": found.recipe.differences})
         found = found.model_copy(update={"recipe": other})
     form = recipe_text.form_of(found, shell)
-    typer.echo(recipe_text.as_json(found) if as_json else recipe_text.printed(found, form, "zh" if chinese else "en"), nl=as_json)
+    typer.echo(recipe_text.as_json(found) if as_json else recipe_text.printed(found, form, chosen(chinese)), nl=as_json)

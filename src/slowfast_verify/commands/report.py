@@ -39,7 +39,7 @@ def write(
     from .. import compatibility, report
     from ..record import write_beside
 
-    shown, complaints = report.load(source or [layout.reports() / "evidence"])
+    shown, complaints = report.load(source or [layout.kept() / "evidence"])
     path = output or layout.reports() / "COMPATIBILITY.md"
     text = compatibility.markdown(shown)
     for complaint in complaints:
@@ -221,7 +221,7 @@ def _collection(sources: list[Path] | None) -> Iterator[Collection]:
     """The records of these places, with what was refused told on standard error."""
     from ..collection import Collection
 
-    with Collection.of(sources or [layout.reports() / "evidence"]) as found:
+    with Collection.of(sources or [layout.kept() / "evidence"]) as found:
         _tell_refused(found.refused)
         yield found
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import HEALTHY, PROBLEMS_FOUND, USAGE, Problem
-from ..resolution import Verdict
 
 if TYPE_CHECKING:
     from ..matrix import Matrix
-    from ..resolution import Resolution
+    from ..resolution import Resolution, Verdict
 
 WORDS: tuple[Verdict, ...] = ("resolves", "conflicts", "no wheel", "not verified")
 

@@ -8,7 +8,8 @@ def probe(step, defaults, module, config):
     step("import " + module)
     cfg = importlib.import_module(defaults).get_cfg()
     cfg.merge_from_file(config)
-    cfg.NUM_GPUS = 0
+    if "NUM_GPUS" in cfg:
+        cfg.NUM_GPUS = 0
     build_model = importlib.import_module(module).build_model
     step("build_model")
     return {"tensors": len(build_model(cfg).state_dict())}

@@ -138,7 +138,7 @@ function picker() {
 
 function machineTile(machine, python) {
   const rows = BY_MACHINE.get(`${machine}/${python}`);
-  if (!rows) return el("span.none", {}, el("span.away", {}, t("no_such_cell")), el("span", { "aria-hidden": "true" }, "·"));
+  if (!rows) return null;
   const row = best(rows);
   const note = noteOf(row);
   const label = `${machineWord(machine)}, Python ${python}: ${standingWord(row)}${ran(row) ? `, ${wordOf(row)}` : ""}${note ? `, ${note}` : ""}`;

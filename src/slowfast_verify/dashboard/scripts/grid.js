@@ -108,7 +108,7 @@ function drawGrid(where, shown) {
 }
 
 function squareTile(square, where, group, head, platform) {
-  if (!square) return el("span.none", {}, el("span.away", {}, t("no_such_cell")), el("span", { "aria-hidden": "true" }, "·"));
+  if (!square) return null;
   const states = [...square.by.keys()].filter((number) => square.by[number]);
   const told = states.map((number) => `${square.by[number]} ${t(`state_${STATES[number]}`)}`).join(", ");
   const worst = worstOf(square.by);
@@ -133,7 +133,7 @@ function squareTile(square, where, group, head, platform) {
       `span.tile.s-${worst}${square.ran === square.all ? "" : ".part"}`,
       { "aria-hidden": "true" },
       el("span.tile-main", {}, glyph(worst), el("span", {}, rungs)),
-      bar(square, states),
+      square.ran ? bar(square, states) : null,
       el("span.tile-note", {}, square.ran ? t("ran_of", { n: square.ran, all: square.all }) : t("none_of", { n: square.all })),
     ),
   );

@@ -41,7 +41,7 @@ const FACETS = {
     mark: glyph,
   },
 };
-const SHOWN_AT_ONCE = 40;
+const SHOWN_AT_ONCE = 25;
 const facetParts = {};
 let more = SHOWN_AT_ONCE,
   lastShown = "",

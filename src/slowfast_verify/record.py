@@ -192,7 +192,7 @@ def scrub(text: str, places: dict[str, str]) -> str:
     for path, word in sorted(places.items(), key=lambda item: -len(item[0])):
         if len(path) > 1:  # a home of "/" says nothing
             spelt = r"(?:/|\\{1,2})".join(re.escape(part) for part in re.split(r"[/\\]", path))
-            text = re.sub(rf"(?:\b[A-Za-z]:)?{spelt}", lambda _, word=word: word, text)
+            text = re.sub(rf"(?:\b[A-Za-z]:)?{spelt}", word.replace("\\", r"\\"), text)
     text = re.sub(r"(?<=://)(?!git@)[^/\s@]+@", "***@", text)
     return re.sub(r"/tmp/[\w.-]*(?:probe|pytest)[\w.-]*", "{tmp}", text)
 

@@ -80,3 +80,34 @@ def test_links_lead_somewhere(path: Path) -> None:
     """Each relative link names a file or a folder that is there."""
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8"))
     assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
+
+
+def test_how_it_works_speaks_of_files_that_are_there() -> None:
+    """Every module and data file that the page names exists: a module that is renamed or split must be told."""
+    text = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    places = [
+        ROOT,
+        ROOT / "src" / "slowfast_verify",
+        *(ROOT / "src" / "slowfast_verify" / name for name in ("probes", "dashboard", "formats")),
+    ]
+    named = set(re.findall(r"(?<![\w/.-])((?:[\w-]+/)*\w+\.(?:py|toml))\b", text))
+    assert len(named) > 40
+    assert sorted(name for name in named if not any((place / name).exists() for place in [*places, ROOT / "matrices"])) == []
+
+
+def test_how_it_works_leaves_out_no_rung_and_no_part() -> None:
+    """From the noxfile to the dashboard: each step of the way is on the page."""
+    text = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    assert [f"{n:>2} " for n in range(1, 11) if not re.search(rf"^ ?{n} ", text, re.MULTILINE)] == []
+    for part in (
+        "resolve.py",
+        "recipe.py",
+        "release_check.py",
+        "conda.py",
+        "toxfile.py",
+        "bisection.py",
+        "collection.py",
+        "carried.py",
+        "keeper.py",
+    ):
+        assert part in text

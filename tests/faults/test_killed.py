@@ -15,7 +15,7 @@ from .ground import Ground
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 #: {who: how often}; 100 in all with `nox -s faults`, which sets FAULTS_WHOLE.
 WHOLE = {"host": 50, "probe": 25, "installer": 25}
-TIMES = WHOLE if os.environ.get("FAULTS_WHOLE") else {"host": 3, "probe": 2, "installer": 2}
+TIMES = WHOLE if os.environ.get("FAULTS_WHOLE") else {"host": 2, "probe": 1, "installer": 1}
 Dice = tuple[int, random.Random]
 
 

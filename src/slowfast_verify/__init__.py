@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
+TYPE_CHECKING = False  # not from typing: before own_path is imported, a typing.py on PYTHONPATH would stand for the standard library's
 
 if TYPE_CHECKING:
     from .notebook import Shown

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import carried, report
+from slowfast_verify import carried, compatibility, report
+from slowfast_verify.collection import Held
 from slowfast_verify.provenance import run_id
 from slowfast_verify.record import SCHEMA, CheckResult, Outcome, Provisioned, Record
 
@@ -42,7 +43,8 @@ def test_an_unchanged_cell_keeps_its_verdict_and_says_since_when(standing: Provi
     carried.keep(standing, made)
     found = carried.carried_over(standing)
     assert found and found.carried_over and found.model_copy(update={"carried_over": None}) == made
-    assert made.run[:20] in report.carried_notice(found) and "carried over" in report.markdown([found])
+    held = Held(record=found, standing=found)
+    assert made.run[:20] in report.carried_notice(found) and found.run[:10] + ", carried over" in compatibility.markdown([held])
 
 
 def installed(standing: Provisioned) -> None:

@@ -113,7 +113,7 @@ def test_your_checkpoint(tmp_path: Path) -> None:
 def test_build_model_that_wants_a_gpu(here: Target, tmp_path: Path) -> None:
     """A build_model that asks for a GPU whatever NUM_GPUS says is red with its own words; one without a weight is red as well."""
     (tmp_path / "fake_subject.py").write_text(
-        "class Config:\n    def merge_from_file(self, path):\n        self.path = path\n"
+        "class Config:\n    NUM_GPUS = 1\n    def merge_from_file(self, path):\n        self.path = path\n"
         "get_cfg = Config\n"
         "def build_model(cfg):\n    assert cfg.NUM_GPUS == 0\n"
         "    raise AssertionError('Cannot use more GPU devices than available')\n",

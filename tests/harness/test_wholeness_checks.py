@@ -172,18 +172,18 @@ def test_the_suites_keep_their_asserts(monkeypatch: pytest.MonkeyPatch, tmp_path
     """With PYTHONOPTIMIZE in the person's shell the suites would be green whatever they see: they are started without it."""
     seen: dict[str, str] = {}
 
-    class Process:
-        pid = 0
-
-        def __init__(self, argv: list[str], *, env: dict[str, str], **more: Any) -> None:
+    class Command:
+        def __init__(self, argv: list[str], stream: Any, env: dict[str, str]) -> None:
             seen.update(env)
 
-        def wait(self, timeout: float) -> int:
+        def wait(self, seconds: float) -> int:
             return 0
 
+        def end(self) -> None:
+            pass
+
     monkeypatch.setenv("PYTHONOPTIMIZE", "2")
-    monkeypatch.setattr(climb.subprocess, "Popen", Process)
-    monkeypatch.setattr(climb, "end_group", lambda process: None)
+    monkeypatch.setattr(climb, "Running", Command)
     assert climb.run_suites([], 1, tmp_path / "log") == 0
     assert seen
     assert "PYTHONOPTIMIZE" not in seen

@@ -107,6 +107,14 @@ def resolve(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def faults(session: nox.Session) -> None:
+    """Kill, fill up, cut off and crowd the suite, a hundred kills and more; writes reports/faults.json and docs/reliability.md."""
+    env = {"FAULTS_WHOLE": "1", "FAULTS_RESULTS": str(Path("reports") / "faults.json"), "FAULTS_ANEW": "" if session.posargs else "1"}
+    session.run(PYTHON, "-m", "pytest", "tests/faults", "-q", "-n", "2", *session.posargs, env=env, external=True)
+    session.run(PYTHON, "-m", "slowfast_verify.fault_table", external=True)
+
+
+@nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Merge the records that are there into reports/collection.jsonl; write COMPATIBILITY.md from the kept ones, and check it."""
     command = (PYTHON, "-m", "slowfast_verify", "report")
@@ -130,7 +138,7 @@ def dashboard(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The suite's own tests, in an environment of their own."""
     session.install("--constraint", "constraints.txt", "--editable", ".[dev]")
-    session.run("pytest", "tests/harness", "-n", "2", *session.posargs)
+    session.run("pytest", "tests/harness", "tests/faults", "-n", "2", *session.posargs)
 
 
 @nox.session(venv_backend="virtualenv", reuse_venv=True)
@@ -143,6 +151,7 @@ def lint(session: nox.Session) -> None:
     session.run("slowfast-verify", "report", "--check")
     session.run("slowfast-verify", "report", "schema", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
+    session.run("python", "-m", "slowfast_verify.fault_table", "--check")
     session.run("slowfast-verify", "bisect", "--check")
     session.run("python", "-m", "slowfast_verify.reference", "--check")
     session.run("python", "bench/table.py", "--check")

@@ -22,7 +22,7 @@ from .commands.recipe import recipe
 from .commands.releases import releases
 from .commands.report import app as report_app
 from .commands.resolve import resolve
-from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem
+from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Problem, no_room
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -278,6 +278,9 @@ def main() -> None:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
             error.show()
             sys.exit(error.exit_code)
+        if no_room(error):
+            print(f"the disk is full\n  where: {error}\n  next: free space (slowfast-verify clean), run the same again", file=sys.stderr)
+            sys.exit(PROBLEMS_FOUND)
         import traceback
 
         traceback.print_exc()

@@ -17,8 +17,9 @@ from . import carried, ground, image, layout, moving, provision, recipe_run, rep
 from . import record as records
 from . import target as targets
 from .cell import Cell
+from .death import ENDED_FROM_OUTSIDE, describe, split_status
 from .emulator import emulator_of, label
-from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem
+from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem, no_room
 from .knowledge import RUNGS
 from .matrix import Matrix, default
 from .provenance import stamp
@@ -85,9 +86,13 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
         if standing:
             ground.require_start(standing)
         return _verify_standing(cell, standing, folder, jobs, extra, log)
-    except Infrastructure as problem:
+    except (Infrastructure, OSError) as error:
+        if not isinstance(error, Infrastructure) and not no_room(error):
+            raise
+        problem = error if isinstance(error, Infrastructure) else Infrastructure("the disk is full", where=str(error))
         print(str(problem), flush=True)
-        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=problem.cause), NOTHING_VERIFIED
+        detail = problem.cause or problem.where
+        return _unbuilt(cell, "environment", "infrastructure", folder, reason=problem.what, detail=detail), NOTHING_VERIFIED
     finally:
         if standing:
             ground.release(standing)
@@ -103,7 +108,7 @@ def _verify_standing(
         if not made.exists():
             if standing:
                 ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
-            raise _without_record(f"the suites wrote no record for {cell.id} (pytest left with {code})", log)
+            raise _without_record(cell, code, log)
         found = records.read(made)
         lock = Path(scratch) / f"{name}.lock.txt"
         records.write(found, folder, lock.read_text(encoding="utf-8").splitlines() if lock.exists() else None)
@@ -112,14 +117,18 @@ def _verify_standing(
     return found, exit_code(found)
 
 
-def _without_record(what: str, log: Path) -> Problem:
+def _without_record(cell: Cell, code: int, log: Path) -> Problem:
     """Why there is none: the last lines of the log, told as an outage where they tell of one."""
+    again = "run the same command again; if it stays, report it with that log"
+    if code in ENDED_FROM_OUTSIDE:
+        return Infrastructure(f"the suites were {describe(*split_status(code))}", where=str(log), next=again,
+                              cause="somebody ended them, or the system did when memory ran out")  # fmt: skip
     text = log.read_text(encoding="utf-8", errors="replace")[-20_000:]
     outage = outage_in(text, ("disk",))
     if isinstance(outage, Infrastructure):
         return outage
-    return Problem(what, where=str(log), cause=text[-1500:], next="run the same command again; if it stays, report it with that log",
-                   code=TOOL_FAILED)  # fmt: skip
+    what = f"the suites wrote no record for {cell.id} (pytest left with {code})"
+    return Problem(what, where=str(log), cause=text[-1500:], next=again, code=TOOL_FAILED)
 
 
 def verify_target(name: str, subject: str, config: str | None, checkpoint: str | None, jobs: int) -> tuple[Record, int]:

@@ -15,6 +15,8 @@ NTSTATUS = {
     0xC0000374: "heap corruption",
     0xC0000409: "fail-fast (a C++ exception nobody caught, or a stack check)",
 }
+#: Return codes of a process that somebody else ended: SIGHUP, SIGINT, SIGKILL, SIGTERM.
+ENDED_FROM_OUTSIDE = (-1, -2, -9, -15)
 MEANING = {
     "SIGSEGV": "it touched memory it does not own: usually binaries built for different versions of one library",
     "SIGABRT": "a library called abort()",

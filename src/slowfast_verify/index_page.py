@@ -20,6 +20,7 @@ LARGEST = 4_000_000  # bytes; the page of the distribution with the most files h
 REFUSALS = (401, 403, 407, 408, 425, 429)
 FOUND_NOTHING = re.compile(
     r"satisfies the requirement ([A-Za-z0-9][\w.-]*)[^\n]*\(from versions: none\)"  # pip
+    r"|The user requested (?:\(constraint\) )?([A-Za-z0-9][\w.-]*?)(?:[\[=<>!~ ]|$)"  # pip, with constraints
     r"|[Bb]ecause there (?:is|are) no versions? of ([A-Za-z0-9][\w.-]*?)(?:\[[\w,-]*\])?(?:[=<>!~]| and|\s)"  # uv
     r"|[Bb]ecause ([A-Za-z0-9][\w.-]*) was not found in the package registry"
 )

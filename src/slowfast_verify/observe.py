@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -63,6 +64,7 @@ def observe(
     left = [q.model_copy(update={"seconds": q.seconds * scale}) for q in questions]
     travels = target.shares_files is False
     found: dict[str, Observation] = {}
+    again = False
     while left := [q for q in left if q.id not in found]:
         parcel = parcel_for(left, places or {}, travels=travels)
         if refused := parcel.refused(left):
@@ -78,6 +80,9 @@ def observe(
             travels = True
             continue
         found.update(run.found)
+        if not run.found and run.killed_early and not again:
+            again = True  # nothing of the target's had run yet: somebody else ended it
+            continue
         if not run.found:  # not one answer and no culprit: asking again would not end
             reason = run.unreachable or "the target went away without an answer"
             found.update({q.id: _unreachable(q.id, reason, run) for q in left})
@@ -194,6 +199,8 @@ class _Run:
     def _take(self, event: dict[str, Any]) -> None:
         kind, number = event["event"], event.get("q")
         limits = {q.id: q.seconds for q in self.questions}
+        if number is not None and number not in limits:
+            return  # nobody asked that: an answer to it would count as progress for ever
         if kind == "hello":
             self.hello, self.forks, self.absent, self.folder = True, event["fork"], event["absent"], Path(event["folder"])
             self.deadline = time.monotonic() + START_SECONDS + GRACE_SECONDS
@@ -263,6 +270,7 @@ class _Run:
             said = (self.stderr() or self._foreign.decode("utf-8", "replace")).strip().splitlines()
             detail = f": {said[-1][:300]}" if said else ""
             left = death.describe(*death.split_status(self.returncode)) if self.returncode is not None else "had to be ended"
+            left = f"was {left}" if left.startswith("killed") else left
             self.unreachable = self.unreachable or f"{self.target.name} did not run our program; it {left}{detail}"
             return
         if self.absent:
@@ -279,6 +287,11 @@ class _Run:
         for number, noise in {**self._noise, self._whose: self.stderr()}.items():
             if number in self.found:
                 self.found[number] = self.found[number].model_copy(update={"stderr_tail": noise})
+
+    @property
+    def killed_early(self) -> bool:
+        """Whether it was ended by SIGKILL before it said hello."""
+        return not self.hello and self.returncode == -signal.SIGKILL if os.name == "posix" else False
 
     def stderr(self) -> str:
         """The last of what the process itself (not its worker) wrote to stderr."""

@@ -23,7 +23,7 @@ from . import conda, fix, ground, installer, layout, room, sources
 from .action import Edit
 from .atomic import write_text
 from .cell import Cell
-from .death import describe, split_status
+from .death import ENDED_FROM_OUTSIDE, describe, split_status
 from .emulator import emulator_of
 from .ending import run_to_end
 from .errors import Infrastructure, NotVerifiable, no_room
@@ -41,7 +41,6 @@ from .subject import Phase, Revision, actions_of
 from .wine import windows_path
 
 NOT_COMPILED = r"[/\\](tests?|testing|test_.*|lib2to3)[/\\]"  # a third of all files, and no import of ours comes near them
-ENDED_FROM_OUTSIDE = (-1, -2, -9, -15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM
 Say = Callable[[str], None]
 
 

@@ -10,12 +10,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from . import __version__
 from .atomic import write_text
 from .errors import PROBLEMS_FOUND, Infrastructure, Problem, no_room
+from .harmless import STEERING
 from .knowledge import RUNGS as RUNGS  # whoever reads records needs the order of the ladder
 from .scrub import without_secrets
 
@@ -31,6 +32,14 @@ ANSWERED = ("passed", "failed", "failed as expected", "passed unexpectedly")
 #: Where a check came to its end: while the environment was built, while the target was asked, while its facts were judged.
 Phase = Literal["provision", "observe", "judge"]
 MESSAGE_KEPT = 4000
+
+
+def _told(value: Any) -> Any:
+    """A text of a target's, without what would steer the terminal or turn the page that it is shown on."""
+    return STEERING.sub("", value) if isinstance(value, str) else value
+
+
+Told = Annotated[str, AfterValidator(_told)]
 
 
 class Frozen(BaseModel):
@@ -63,24 +72,24 @@ class FailureDetail(Frozen):
     """How a check failed. how: raised, died, hung, memory, unreachable, or judged (the facts were not as they should be)."""
 
     how: str
-    type: str | None = None
-    message: str = ""
-    step: str | None = None
-    signal: str | None = None
-    stderr_tail: str = ""
+    type: Told | None = None
+    message: Told = ""
+    step: Told | None = None
+    signal: Told | None = None
+    stderr_tail: Told = ""
 
 
 class CheckResult(Frozen):
     """One check in one target; id is `rung::name[parameter]`, seconds those of the observation it judges."""
 
-    id: str
+    id: Told
     rung: str = Field(pattern=f"^(?:{'|'.join(RUNGS)})$")
     outcome: Outcome
     phase: Phase | None = None
     seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
     failure: FailureDetail | None = None
     knowledge: str | None = None
-    reason: str | None = None
+    reason: Told | None = None
 
 
 class Installation(Frozen):
@@ -120,7 +129,7 @@ class Record(Frozen):
     suite_sha256: str = ""
     tool: str = ""
     host: Host | None = None
-    target: dict[str, Any]
+    target: dict[Told, Annotated[Any, AfterValidator(_told)]]
     installation: Installation | None = None
     checks: list[CheckResult]
     predictions: dict[str, list[tuple[str, float]]] | None = None  # {clip: [(label, probability) of each window]}
@@ -185,11 +194,15 @@ def worst(outcomes: Any) -> str:
 
 
 def scrub(text: str, places: dict[str, str]) -> str:
-    """Take paths of this machine and passwords in addresses out of a text; places: {path: the word that stands for it}."""
+    """Take paths of this machine, tokens and passwords out of a text; places: {path: the word that stands for it}.
+
+    A path is known in each of its spellings: also as a Windows program under Wine writes it (`Z:\\home\\me`), quoted once more or not.
+    """
     for path, word in sorted(places.items(), key=lambda item: -len(item[0])):
-        if path:
-            text = text.replace(path, word)
-    text = re.sub(r"(?<=://)(?!git@)[^/\s@]+@", "***@", text)
+        if len(path) > 1:  # a home of "/" says nothing
+            spelt = r"(?:/|\\{1,2})".join(re.escape(part) for part in re.split(r"[/\\]", path))
+            text = re.sub(rf"(?:\b[A-Za-z]:)?{spelt}", word.replace("\\", r"\\"), text)
+    text = re.sub(r"(?<=://)(?!git@)[^/\s@]+@", "***@", without_secrets(text))
     return re.sub(r"/tmp/[\w.-]*(?:probe|pytest)[\w.-]*", "{tmp}", text)
 
 
@@ -199,7 +212,7 @@ def write(record: Record, folder: Path, lock: list[str] | None = None) -> Path:
     Raises Problem where the folder cannot be written, Infrastructure where the disk is full.
     """
     if lock:
-        write_beside(folder / f"{record.cell}.lock.txt", "\n".join(lock) + "\n", f"the record of {record.cell}")
+        write_beside(folder / f"{record.cell}.lock.txt", without_secrets("\n".join(lock)) + "\n", f"the record of {record.cell}")
     text = _without_secrets(record).model_dump_json(by_alias=True, indent=1, exclude_none=True)
     return write_beside(folder / f"{record.cell}.json", text + "\n", f"the record of {record.cell}")
 

@@ -69,8 +69,10 @@ def reachable(address: str) -> str | None:
         return "git is not installed"
     except subprocess.TimeoutExpired:
         return f"no answer within {ANSWER_SECONDS} s"
-    if done.returncode == 0:
+    if done.returncode == 0 and (done.stdout.strip() or not address.startswith("http")):
         return None
+    if done.returncode == 0:  # git takes a web page for a repository without branches
+        return "it answers, and not with a repository: a login page of the network, or another address"
     return (done.stderr.strip().splitlines() or [f"git left with status {done.returncode}"])[-1]
 
 

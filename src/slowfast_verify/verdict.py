@@ -100,6 +100,8 @@ class Verdicts:
             name = (option.subject or "pyslowfast").partition("@")[0]
         question = ladder.inventory_question(subject(name))
         seen = observe(target, [question])["inventory"]
+        if seen.signal == "SIGKILL":  # it imports nothing of the target's: somebody else ended it
+            seen = observe(target, [question])["inventory"]
         if seen.facts is None:
             raise Problem(
                 f"the target gives no answer: {seen.message}", where=target.name,

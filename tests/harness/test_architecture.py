@@ -199,6 +199,7 @@ def tracked() -> list[Path]:
 FORBIDDEN = {
     "a folder of one machine": "/" + r"(?:work|root|opt/wheels|opt/pypi)(?:/|\b)",
     "a person's home": "/(?:home|Users)/" + r"(?!me\b|ann\b|user\b|you\b|runner\b|NAME\b|\{|<|\.\.\.)\w+",
+    "a folder of one machine, as Windows spells it": r"\b[A-Za-z]:(?:/|\\+)(?:work|root)(?:/|\\)",
     "a host of a package registry": r"(?i)\b(?:files\." + r"pythonhosted\.org|pypi\." + r"org|test\.pypi\." + r"org)\b",
 }
 ALLOWED = {

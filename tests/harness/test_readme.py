@@ -48,6 +48,13 @@ def test_both_languages_have_the_same_blocks() -> None:
     assert workflows[0] == workflows[1] != []
 
 
+def test_both_languages_have_the_same_table() -> None:
+    """What people want and what they type for it: the same commands in the same order."""
+    rows = [re.findall(r"^\| [^|`]+ \| (.*) \|$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE) for name in (ENGLISH, CHINESE)]
+    english, chinese = ([re.findall(r"`[^`]+`", row) for row in table if "`" in row] for table in rows)
+    assert len(english) > 15 and english == chinese
+
+
 def test_every_command_says_how_it_is_tried() -> None:
     """Each command has its row and each row its command; what is not run has a reason; most are run."""
     assert set(WORDS) == set(ROWS)

@@ -284,3 +284,10 @@ def test_an_address_without_a_credential_stays_whole() -> None:
 def test_no_place_stays(text: str, place: str) -> None:
     """A place is gone from any text."""
     assert place not in records.scrub(f"{text}{place}/x {place}", {place: "~"})
+
+
+@pytest.mark.parametrize("said", [r"Z:\home\me\cells\a.py", "Z:/home/me/cells/a.py", r"Z:\\home\\me\\cells\\a.py", "/home/me/cells/a.py"])
+def test_a_path_is_taken_out_in_every_spelling(said: str) -> None:
+    """Also as a Windows program under Wine writes it, and as it stands in a quoted text."""
+    shown = records.scrub(f"File {said}, line 3", {"/home/me": "~"})
+    assert "me" not in shown.replace("line", "") and shown.startswith("File ~") and shown.endswith("a.py, line 3")

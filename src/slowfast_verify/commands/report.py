@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import layout
-from ..errors import HEALTHY, PROBLEMS_FOUND, Problem, did_you_mean
+from ..errors import HEALTHY, PROBLEMS_FOUND, Infrastructure, Problem, did_you_mean, no_room
 from .dashboard import render
 
 if TYPE_CHECKING:
@@ -238,6 +238,10 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if no_room(error):
+            raise Infrastructure("that cannot be written: the disk is full", where=f"{path}: {error.strerror}",
+                                 cause="what was there before is as it was", next="free space, or name another: --output",
+                                 code=PROBLEMS_FOUND) from error  # fmt: skip
         raise Problem(
             "that cannot be written", where=f"{path}: {error.strerror}",
             cause="the folder does not exist, is read-only, or the disk is full", next="name another: --output",

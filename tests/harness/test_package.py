@@ -92,8 +92,6 @@ def works_installed(run: Run, here: Path, victim: Path) -> None:
     assert diagnosed.returncode == 1 and "missing-scipy" in diagnosed.stdout, diagnosed.stderr
     explained = run("explain", "missing-scipy")
     assert explained.returncode == 0 and "our tests broke" in " ".join(explained.stdout.split())  # by reports/loops.json
-        explained.stdout
-    )  # what the loops of reports/loops.json found
     examined = run("doctor", str(victim), "--rung", "environment")
     assert examined.returncode == 1 and "torch" in examined.stdout, examined.stdout + examined.stderr
     page = run("report", "render", "--output", str(here / "page"))

@@ -8,7 +8,7 @@ def probe(step, defaults, module, config):
     step("import " + module)
     cfg = importlib.import_module(defaults).get_cfg()
     cfg.merge_from_file(config)
-    if "NUM_GPUS" in cfg:
+    if hasattr(cfg, "NUM_GPUS"):  # a key of SlowFast's
         cfg.NUM_GPUS = 0
     build_model = importlib.import_module(module).build_model
     step("build_model")

@@ -200,7 +200,7 @@ class Verdicts:
         if name == "aligner":
             return [q.id.partition(":")[2] for questions in self.batches.values() for q in questions if q.id.startswith("roi_align:")]
         if name == "distributed_function":
-            return [f for q in self.batches["imports"] if q.id == "gloo" for f in q.args.get("functions", [])]
+            return [f for row in self.batches.values() for q in row if q.id == "gloo" for f in q.args.get("functions", [])]
         return None
 
     def judge(self, check: str, report: Any, error: BaseException | None, questions: list[str]) -> CheckResult:

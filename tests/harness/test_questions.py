@@ -54,3 +54,11 @@ def test_shared_text(name: str) -> None:
     assert probe_text(name) == shared + (PROBES / f"{name}.py").read_text(encoding="utf-8")
     compile(probe_text(name), name, "exec")
     assert probe_text("decode") == (PROBES / "decode.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["pyslowfast", "pytorchvideo", "slowfast-release"])
+def test_distributed_is_climbed_without_the_demo(name: str) -> None:
+    """Two processes meet in the batch of the imports: the doctor climbs that rung without a demo."""
+    inventory = {"distributions": {}, "modules": [], "configs": [], "checkout": "/co"}
+    asked = ladder.batches(subject(name), inventory, None, {}, {})
+    assert "gloo" in {question.id for question in asked["imports"]}

@@ -256,7 +256,7 @@ class Causes:
             title=title,
             cause=cause,
             evidence=proof(group.symptoms),
-            fix=self.prescriber.reach.framed(fix) or ([mend] if mend else []),
+            fix=self.prescriber.reach.framed([mend, *fix] if mend and not any(map(_does, actions)) else fix),
             actions=[self.prescriber.filled(action) for action in actions],
             checks=checks,
             consequences=list(dict.fromkeys(others)),
@@ -264,11 +264,16 @@ class Causes:
 
     def _actions(self, group: Group) -> list[Action]:
         known = self.prescriber.of_known(group.known) if group.known else []
-        if any(set(action.model_fields_set) - {"advice", "when", "why"} for action in known):
+        if any(map(_does, known)):
             return known
         return (
             remedies([*group.symptoms, *group.followers], self.prescriber) or known
         )  # what fits this environment says more than advice for all
+
+
+def _does(action: Action) -> bool:
+    """Whether an action is more than advice."""
+    return bool(action.model_fields_set - {"advice", "when", "why"})
 
 
 def _behind(group: Group) -> set[str]:

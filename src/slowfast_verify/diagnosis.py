@@ -96,7 +96,7 @@ def printed(answer: Answer, width: int = 0, chinese: bool = False) -> str:
     """The answer for people: cause, evidence, fix, sources, and what it is unsure of. width: in columns, 0 for the terminal's."""
     lines, width = [], width or columns()
     for number, found in enumerate(answer.diagnoses):
-        lines += ["", f"{'also: ' if number else ''}{found.title}  [{found.id}]"]
+        lines += ["", *wrapped(f"{'also: ' if number else ''}{found.title}  [{found.id}]", width, "", "  ")]
         lines += _block("cause", found.cause_zh if chinese else found.cause, width)
         lines += _block("seen", f"line {found.evidence['line']}: {found.evidence['text'][:400]}", width)
         for step in found.fix:

@@ -6,7 +6,7 @@ from .columns import columns, wrapped
 from .index import index
 from .instructions import steps
 from .knowledge import KnownFailure, known
-from .language import Language
+from .language import Language, showable
 from .pages import failure_page
 
 
@@ -18,20 +18,21 @@ def story(identifier: str, width: int = 0, language: Language = "en") -> str:
     """
     width = width or columns()
     row = known(identifier)
-    parts = [f"{row.id}: {row.title}", f"rung: {row.rung}" + ("; a rule for a whole class of failures" if row.generic else "")]
-    causes = [row.explain.cause, row.explain.cause_zh]
+    parts = [
+        *_wrapped(f"{row.id}: {row.title}", width, ""),
+        f"rung: {row.rung}" + ("; a rule for a whole class of failures" if row.generic else ""),
+    ]
+    causes = [row.explain.cause, *([row.explain.cause_zh] if showable(row.explain.cause_zh) else [])]
     parts += _section("为什么" if language == "zh" else "Why", *(reversed(causes) if language == "zh" else causes), width=width)
     if row.applies:
         given = [f"and there is {row.provided}"] if row.provided else []
         parts += _section("When", *(f"{name} {bound}" for name, bound in row.applies.items()), *given)
     parts += _section("How it shows", *filter(None, map(_signature, row.signature)))
     if row.example:
-        parts += [
-            "",
-            f"For example ({'printed by a run of ours' if row.example.ours else 'as somebody reported it'}: {row.example.origin})",
-        ]
+        origin = "printed by a run of ours" if row.example.ours else "as somebody reported it"
+        parts += ["", *_wrapped(f"For example ({origin}: {row.example.origin})", width, "")]
         parts += [f"  | {line}" for line in row.example.text.strip("\n").splitlines()]
-    parts += ["", "What mends it" + _proof(row)]
+    parts += ["", *_wrapped("What mends it" + _proof(row), width, "")]
     for action in row.fix:
         for step in steps(action):
             parts += _wrapped((f"({step.for_}) " if step.for_ else "") + step.text, width, "  - ")

@@ -29,7 +29,7 @@ def chosen(chinese: bool = False) -> Language:
     """The language to print in. chinese: a command was asked for it by an option of its own."""
     if chinese:
         return "zh"
-    return "zh" if _meant().startswith("zh") and _shown("中文") else "en"
+    return "zh" if _meant().startswith("zh") and showable("中文") else "en"
 
 
 def _meant() -> str:
@@ -44,8 +44,8 @@ def _meant() -> str:
     return "zh" if name.startswith("chinese") else name
 
 
-def _shown(text: str) -> bool:
-    """Whether standard output can encode a text: question marks help nobody."""
+def showable(text: str) -> bool:
+    """Whether standard output can encode a text: escapes and question marks help nobody."""
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (UnicodeError, LookupError):

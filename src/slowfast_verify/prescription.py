@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -99,7 +100,7 @@ class Prescriber:
             )
         for key, value in action.env.items():
             before = os.environ.get(key, "") if key == "PYTHONPATH" and self.reach.kind == "here" else ""
-            found.append(self.reach.setting(key, os.pathsep.join(filter(None, [self.fill(value), before])) if value else ""))
+            found.append(self.reach.setting(key, in_front(self.fill(value), before) if value else ""))
         if action.opts:
             found.append("--opts " + " ".join(f"{key} {value}" for key, value in action.opts.items()))
         if action.run:
@@ -186,6 +187,12 @@ class Prescriber:
             if re.match(r"torch\b\s*\(?==", line):
                 return [re.sub(r"[\s()]", "", line.partition(";")[0])]
         return ["torch"] if vision else ["torch", "torchvision"]
+
+
+def in_front(entry: str, others: str) -> str:
+    """A search path with the entry first; others that name the same folder, or one inside it (the inner slowfast/), give way to it."""
+    kept = [other for other in others.split(os.pathsep) if other and not Path(other).is_relative_to(entry)]
+    return os.pathsep.join([entry, *kept])
 
 
 def installer_of(inventory: Facts) -> str:

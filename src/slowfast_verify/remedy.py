@@ -5,6 +5,7 @@ Runs on the host; called by cause.py. An empty list means that only the person c
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -83,7 +84,12 @@ def _by_path(prescriber: Prescriber) -> dict[str, str]:
 
 def _misspelt(symptoms: Sequence[Symptom], prescriber: Prescriber) -> list[Action]:
     names = [found.group(1) for symptom in symptoms if (found := re.match(r"(\w+) is set, and no Python reads it", symptom.evidence))]
-    return [Action(advice=f"rename the variable {name} to PYTHONPATH where it is set (shell profile, system settings)") for name in names]
+    lines = []
+    for name in names:
+        if prescriber.reach.kind == "here" and (value := os.environ.get(name)):  # what a person types here; a tool cannot do it for them
+            lines += [prescriber.reach.setting("PYTHONPATH", value), prescriber.reach.setting(name, "")]
+        lines.append(f"rename the variable {name} to PYTHONPATH where it is set (shell profile, system settings)")
+    return [Action(advice=line) for line in lines]
 
 
 Remedy = Callable[[Sequence[Symptom], Prescriber], list[Action]]

@@ -54,6 +54,15 @@ def removing(path: str, shell: Shell = "sh") -> str:
     return f"rm -rf {shlex.quote(path)}"
 
 
+def untabbing(path: str, shell: Shell = "sh") -> str:
+    """The line that writes two blanks where a file has tabs; a copy comes first, so that a full disk loses nothing."""
+    if shell == "sh":
+        return f"expand -t 2 {shlex.quote(path)} > {shlex.quote(path + '.new')} && mv {shlex.quote(path + '.new')} {shlex.quote(path)}"
+    quoted = "'" + path.replace("'", "''") + "'"
+    line = f"(Get-Content -Raw {quoted}) -replace '\\t', '  ' | Set-Content -NoNewline -Encoding utf8 {quoted}"
+    return f'powershell -Command "{line}"' if shell == "cmd" else line
+
+
 def linking(path: str, to: str, shell: Shell = "sh") -> str:
     """The line that makes `path` a link to a folder, with the folders above it."""
     above = str((PureWindowsPath(path) if shell != "sh" else PurePosixPath(path)).parent)

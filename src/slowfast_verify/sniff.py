@@ -289,7 +289,7 @@ def _answer(
         # Both: the demo reads one of them and the other decides about the conversion (SlowFast #170, #354).
         advice = f"--opts TEST.CHECKPOINT_FILE_PATH {name} TEST.CHECKPOINT_TYPE {known} TRAIN.CHECKPOINT_TYPE {known}"
     elif verdict == "truncated":
-        advice = f"continue the download: curl -fL -C - -o {name} ADDRESS"
+        advice = f"curl -fL -C - -o {shlex.quote(str(path))} ADDRESS"  # goes on where it stopped
     elif kind == "web page":
         advice = f"open the address in a browser (login, proxy, confirmation?), then curl -fL -o {name} ADDRESS"
     elif kind == "git lfs pointer":

@@ -97,7 +97,7 @@ def test_your_checkpoint(tmp_path: Path) -> None:
     """A checkpoint that somebody handed in is judged like ours: half a download is red, with the command that mends it."""
     half = tmp_path / "half.pyth"
     half.write_bytes((WEIGHTS / "tiny_kinetics.pyth").read_bytes()[:500_000])
-    with pytest.raises(AssertionError, match=r"half\.pyth is a torch zip, truncated[\s\S]*next: continue the download: curl"):
+    with pytest.raises(AssertionError, match=r"half\.pyth is a torch zip, truncated[\s\S]*mend: curl -fL -C -"):
         CHECKPOINT.test_your_checkpoint_is_intact({"checkpoint": str(half)})
     failed = {"loaded": {"error": {"type": "RuntimeError", "message": "failed finding central directory"}}}
     with pytest.raises(AssertionError, match="failed finding central directory"):

@@ -53,7 +53,7 @@ def test_a_page_says_what_the_text_says(monkeypatch: pytest.MonkeyPatch) -> None
     """Cause, evidence and every command of the text are in the HTML; in Chinese the cause of a known failure is Chinese in both."""
     for language, word in (("en", "evidence"), ("zh", "证据")):
         monkeypatch.setenv("SLOWFAST_VERIFY_LANG", language)
-        monkeypatch.setattr("slowfast_verify.language._shown", lambda text: True)
+        monkeypatch.setattr("slowfast_verify.language.showable", lambda text: True)
         one = shown(causes=[Cause(id="missing-scipy", known=True, rung="imports", title="T", cause="C", evidence="E", fix=["a b", "c d"])])
         for text in (repr(one), one._repr_html_()):
             assert all(part in text for part in ("T", "E", "a b", "c d", word, "slowfast-verify explain missing-scipy"))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import slowfast_verify
 from slowfast_verify import fix, healthy, knowledge, layout
 from slowfast_verify.action import Action
 from slowfast_verify.data import Row, load
@@ -43,6 +44,7 @@ class Seeded(Row):
     cut: dict[str, int] = {}
     env: dict[str, str] = {}
     options: list[str] = []
+    knows: dict[str, str] = {}
     up_to: str = "imports"
     says: str
 
@@ -95,13 +97,24 @@ def break_it(row: Seeded, place: Place) -> None:
         carry(Action(env=row.env))
 
 
+def launcher(folder: Path) -> Path:
+    """The command `slowfast-verify` of this very code, whatever PYTHONPATH says: that variable is the person's."""
+    path = folder / "bin" / "slowfast-verify"
+    path.parent.mkdir(exist_ok=True)
+    source = str(Path(slowfast_verify.__file__).parent.parent)
+    start = f"import sys; sys.path.insert(0, {source!r}); from slowfast_verify.cli import main; main()"
+    path.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-c", start])} "$@"\n', encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
 class Shell:
     """The shell that the person sits at: one bash, into which lines are typed. Its variables are those of the clone's user."""
 
     def __init__(self, place: Place) -> None:
         kept = {key: value for key, value in fix.environ(place).items() if key not in ("VIRTUAL_ENV", "PYTHONPATH", "PTYTHONPATH")}
         own = {key: place.told(value) for key, value in place.variables.items()}
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # where uv, bash and sed are
+        path = os.pathsep.join([str(launcher(place.folder).parent), str(Path(sys.executable).parent), os.environ["PATH"]])  # uv, bash, sed
         tool = {"PATH": path, "SLOWFAST_VERIFY_DATA": str(layout.root()), "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
         self.env = {**kept, **own, **tool}
         self.folder = place.checkout or place.folder
@@ -144,7 +157,7 @@ def test_following_what_is_printed_leads_to_green(row: Seeded, clone: Place) -> 
     break_it(row, clone)
     shell = Shell(clone)
     words = [clone.fill(word) for word in row.options]
-    doctor = shlex.join([sys.executable, "-m", "slowfast_verify", "doctor", str(clone.env), "--rung", row.up_to, *words])
+    doctor = shlex.join(["slowfast-verify", "doctor", str(clone.env), "--rung", row.up_to, *words])
     told = f"export PYTHONPATH in the clone: {shell.env.get('PYTHONPATH', '')}\n"
     status, said = shell.type(doctor)
     told += f"$ {doctor}\n{said}"
@@ -154,6 +167,8 @@ def test_following_what_is_printed_leads_to_green(row: Seeded, clone: Place) -> 
         commands = [line for line in lines if executable(line, shell)]
         assert commands, f"nothing that is printed can be executed\n{told}"
         for line in commands:
+            for word, value in row.knows.items():
+                line = line.replace(word, clone.fill(value))
             status, said = shell.type(line)
             told += f"$ {line}\n{said[-1500:]}"
             assert status == 0, f"a printed command fails as it stands: {line}\n{told}"

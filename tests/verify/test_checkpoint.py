@@ -111,7 +111,7 @@ def test_your_checkpoint_is_intact(asked):
     """The checkpoint that you gave is whole, and of a kind that SlowFast loads."""
     sniffed = sniff(asked["checkpoint"])
     assert not sniffed.imports, f"{asked['checkpoint']} was not opened: {sniffed.unsafe}\n  next: ask whoever made it for weights alone"
-    assert sniffed.loads, f"{asked['checkpoint']} is a {sniffed.kind}, {sniffed.verdict}: {sniffed.detail}\n  next: {sniffed.advice}"
+    assert sniffed.loads, f"{asked['checkpoint']} is a {sniffed.kind}, {sniffed.verdict}: {sniffed.detail}\nmend: {sniffed.advice}"
 
 
 @pytest.mark.question("your_checkpoint")

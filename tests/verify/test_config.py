@@ -2,6 +2,8 @@
 
 import pytest
 
+from slowfast_verify.shell import own_shell, untabbing
+
 pytestmark = pytest.mark.batch("imports")
 
 
@@ -22,7 +24,9 @@ def accepted(name, result):
         return
     stage = {"merge": "does not merge", "assert": "is refused by assert_and_infer_cfg"}[error["stage"]]
     wrong = [row for row in result["findings"] if row["kind"] in ("tab", "syntax", "unknown", "type", "encoding", "missing", "base")]
-    raise AssertionError("\n".join([f"{name} {stage}", *told(name, wrong), f"{error['type']}: {error['message']}"]))
+    tabs = {row["file"] for row in wrong if row["kind"] == "tab"}
+    mend = [f"mend: {untabbing(file, own_shell())}" for file in sorted(tabs)[:1]]
+    raise AssertionError("\n".join([f"{name} {stage}", *told(name, wrong), f"{error['type']}: {error['message']}", *mend]))
 
 
 def given(facts, *kinds):

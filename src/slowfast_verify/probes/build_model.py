@@ -8,8 +8,7 @@ def probe(step, defaults, module, config):
     step("import " + module)
     cfg = importlib.import_module(defaults).get_cfg()
     cfg.merge_from_file(config)
-    if hasattr(cfg, "NUM_GPUS"):  # a CfgNode has its keys as attributes
-        cfg.NUM_GPUS = 0
+    cfg.NUM_GPUS = 0  # a key of SlowFast's; another config takes it and nobody reads it
     build_model = importlib.import_module(module).build_model
     step("build_model")
     return {"tensors": len(build_model(cfg).state_dict())}

@@ -6,6 +6,7 @@ The log that is piped in is the example of a known failure: what a run of ours p
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def recorded() -> str:
     example = tomllib.loads((HERE.parents[1] / "knowledge" / f"{KNOWN}.toml").read_text(encoding="utf-8"))["example"]["text"]
     done = subprocess.run(
         [sys.executable, "-m", "slowfast_verify", "diagnose", "-"], input=example.lstrip("\n"), capture_output=True, text=True,
-        encoding="utf-8", check=False,
+        encoding="utf-8", check=False, env={**os.environ, "SLOWFAST_VERIFY_LANG": "en", "COLUMNS": str(WIDTH), "PYTHONIOENCODING": "utf-8"},
     )  # fmt: skip
     if done.returncode != 1 or KNOWN not in done.stdout:
         sys.exit(f"diagnose ended with {done.returncode}: {done.stdout}{done.stderr}")

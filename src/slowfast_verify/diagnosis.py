@@ -101,7 +101,7 @@ def printed(answer: Answer, width: int = 0, chinese: bool = False) -> str:
         lines += _block("seen", f"line {found.evidence['line']}: {found.evidence['text'][:400]}", width)
         for step in found.fix:
             limit = f"({step['for_']}) " if step["for_"] else ""
-            lines += _block("fix", limit + step["text"], width)
+            lines += _block("fix", limit + step["text"], width, whole=bool(step["command"]))
             lines += _block("", f"because {step['why']}", width) if step["why"] else []
         lines += _block("tried", found.tried, width)
         for dead in found.dead_ends:
@@ -110,7 +110,7 @@ def printed(answer: Answer, width: int = 0, chinese: bool = False) -> str:
         lines += _block("threads", ", ".join(found.seen_in), width)
     for need in answer.needs:
         lines += ["This log does not tell which it is.", *_block("tell", need["fact_zh"] if chinese else need["fact"], width)]
-        lines += _block("run", need["command"], width) + _block("between", ", ".join(need["between"]), width)
+        lines += _block("run", need["command"], width, whole=True) + _block("between", ", ".join(need["between"]), width)
     if not lines:
         lines = ["nothing known: none of the known failures says what this log says"]
         lines += _block("next", "give the whole output (COMMAND 2>&1 | slowfast-verify diagnose -), or look at the environment: "
@@ -118,7 +118,10 @@ def printed(answer: Answer, width: int = 0, chinese: bool = False) -> str:
     return "\n".join(lines).strip("\n")
 
 
-def _block(label: str, text: str, width: int) -> list[str]:
+def _block(label: str, text: str, width: int, whole: bool = False) -> list[str]:
+    """whole: a command stays on its line, however long: what is copied must run as it stands."""
     if not text:
         return []
+    if whole:
+        return [f"  {label + ':' if label else '':<9}{text}"]
     return wrapped(text, width, f"  {label + ':' if label else '':<9}", " " * 11)

@@ -35,7 +35,8 @@ def story(identifier: str, width: int = 0, language: Language = "en") -> str:
     parts += ["", *_wrapped("What mends it" + _proof(row), width, "")]
     for action in row.fix:
         for step in steps(action):
-            parts += _wrapped((f"({step.for_}) " if step.for_ else "") + step.text, width, "  - ")
+            line = (f"({step.for_}) " if step.for_ else "") + step.text
+            parts += [f"  - {line}"] if step.command else _wrapped(line, width, "  - ")
             parts += _wrapped(f"because {step.why}", width, "    ") if step.why else []
     for dead in row.dead_end:
         parts += ["", "What does not", *_wrapped(f"{dead.tried}: {dead.why}", width, "  - ")]

@@ -15,11 +15,15 @@ INSTALLERS = {"pip": "python -m pip", "uv": "uv pip"}
 
 
 class Step(NamedTuple):
-    """One line of a way out. for_: the systems or installers that it is limited to, empty for all. executed: our tests carried it out."""
+    """One line of a way out.
+
+    for_: the systems or installers that it is limited to, empty for all. command: to be typed as it stands, so never broken into lines.
+    """
 
     text: str
     for_: str = ""
     why: str = ""
+    command: bool = False
 
 
 def quoted(argument: str) -> str:
@@ -30,7 +34,7 @@ def quoted(argument: str) -> str:
 def steps(action: Action, installer: str = "", shell: str = "") -> list[Step]:
     """The lines of one action, in the order in which they are to be done. installer, shell: "" for all of them."""
     limits = "; ".join(f"{axis}: {' or '.join([v] if isinstance(v, str) else v)}" for axis, v in action.when.items())
-    lines = [Step(text, limits) for text in _commands(action, installer, shell)]
+    lines = [Step(text, limits, command=True) for text in _commands(action, installer, shell)]
     advice = action.advice if isinstance(action.advice, dict) else {"": action.advice} if action.advice else {}
     lines += [Step(" ".join(text.split()), "; ".join(filter(None, [place, limits]))) for place, text in advice.items()]
     if lines and action.why:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -71,11 +72,11 @@ def _index(folder: Path, subdir: str) -> None:
 
 def python(channel: Path, interpreter: Path) -> str:
     """A python package from an interpreter of this machine, with pip; returns its version."""
-    code = "import sys, ensurepip; print('%d.%d.%d' % sys.version_info[:3], ensurepip.__path__[0] + '/_bundled')"
-    version, bundled = subprocess.run([str(interpreter), "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    code = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+    version = subprocess.run([str(interpreter), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     minor = version.rpartition(".")[0]
     site = f"lib/python{minor}/site-packages"
-    wheel = sorted(Path(bundled).glob("pip-*.whl"))[-1]
+    wheel = _pip_wheel(channel, interpreter)
     with zipfile.ZipFile(wheel) as archive:
         pip = {f"{site}/{name}": archive.read(name) for name in archive.namelist() if not name.endswith("/")}
     real = interpreter.resolve()
@@ -84,6 +85,19 @@ def python(channel: Path, interpreter: Path) -> str:
     package(channel, "python", version, {"pyvenv.cfg": cfg, f"{site}/README.txt": "here\n"}, subdir=SUBDIR, links=links)
     package(channel, "pip", wheel.name.split("-")[1], pip, depends=[f"python {minor}.*"], subdir=SUBDIR)
     return version
+
+
+def _pip_wheel(channel: Path, interpreter: Path) -> Path:
+    """pip as a wheel: the one that Python brings along, the one that Debian keeps elsewhere, else fetched from the index."""
+    code = "import ensurepip, sysconfig; print(ensurepip.__path__[0] + '/_bundled'); print(sysconfig.get_config_var('WHEEL_PKG_DIR') or '')"
+    said = subprocess.run([str(interpreter), "-c", code], capture_output=True, text=True, check=False).stdout.splitlines()
+    found = [wheel for folder in filter(None, said) for wheel in sorted(Path(folder).glob("pip-*.whl"))]
+    if not found:
+        fetched = channel.parent / f"{channel.name}-wheels"
+        argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(fetched), "pip"]
+        subprocess.run(argv, check=True, timeout=120)
+        found = sorted(fetched.glob("pip-*.whl"))
+    return found[-1]
 
 
 def module(channel: Path, name: str, version: str, minor: str, depends: list[str] | None = None, code: str = "", dist: str = "",

@@ -64,16 +64,19 @@ def suites() -> Path:
 
 
 def kept() -> Path:
-    """What the project has found out so far and hands on: evidence/, resolve.json. SLOWFAST_VERIFY_REPORTS names another folder."""
-    override = os.environ.get(REPORTS_VARIABLE)
-    return Path(override).expanduser().resolve() if override else root() / "reports"
+    """What the project has found out so far and hands on: evidence/, resolve.json. Read wherever a run writes its own reports."""
+    return root() / "reports"
 
 
 def reports() -> Path:
-    """Where records and reports are written: reports/ of the checkout, of the current folder where we are installed, or as for kept()."""
-    if root().name == INSTALLED and not os.environ.get(REPORTS_VARIABLE):
-        return Path.cwd() / "reports"
-    return kept()
+    """Where records and reports are written: reports/ of the checkout, of the current folder where we are installed.
+
+    SLOWFAST_VERIFY_REPORTS names another folder.
+    """
+    override = os.environ.get(REPORTS_VARIABLE)
+    if override:
+        return Path(override).expanduser().resolve()
+    return Path.cwd() / "reports" if root().name == INSTALLED else kept()
 
 
 def home() -> Path:

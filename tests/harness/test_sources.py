@@ -171,7 +171,9 @@ def test_an_address_is_asked_for_its_answer(tmp_path: Path) -> None:
 
 def test_a_local_copy_serves_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """git's insteadOf is honoured: a machine that cannot reach the host uses its copy."""
+    git = ["git", "-C", str(tmp_path / "copy"), "-c", "user.name=me", "-c", "user.email=me@example.org"]
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "copy")], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "one"], check=True)
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{(tmp_path / 'copy').as_uri()}.insteadOf")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://nonesuch.invalid/copied")

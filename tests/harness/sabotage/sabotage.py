@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import sysconfig
 from functools import cache
 from pathlib import Path
 
@@ -116,6 +117,9 @@ def missing(row: Sabotage) -> str:
         elif need == "linux":
             if sys.platform != "linux":
                 return "this is done with means of Linux"
+        elif need == "no sitecustomize of the system":
+            if (Path(sysconfig.get_path("stdlib")) / "sitecustomize.py").exists():
+                return "this Python brings a sitecustomize.py of its own, which comes before the environment's"
         elif need == "mounts":
             if not _mounts():
                 return "no mount can be made in a namespace of its own here"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,6 +122,13 @@ class Prescriber:
         checkout = self.inventory["checkout"]
         return file if self.reach.kind == "here" or not checkout else f"{checkout}/{file}"
 
+    def possible(self, actions: list[Action]) -> list[Action]:
+        """The actions; where the system keeps this Python for itself (PEP 668), an environment beside it instead of installations."""
+        refused = [action for action in actions if action.install or action.uninstall]
+        if not refused or not self.inventory.get("managed"):
+            return actions
+        return [*(Action(advice=line) for line in self.reach.beside()), *(action for action in actions if action not in refused)]
+
     # ---- what mends what --------------------------------------------------------------------------------------------------
 
     def of_known(self, identifier: str) -> list[Action]:
@@ -201,8 +207,3 @@ def installer_of(inventory: Facts) -> str:
     if torch["installer"] == "uv" or "pip" not in distributions.installed(inventory):
         return "uv"
     return "pip"
-
-
-def uv_at_hand() -> bool:
-    """Whether a person can type `uv`."""
-    return shutil.which("uv", path=os.environ.get("PATH")) is not None

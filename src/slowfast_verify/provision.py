@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from . import conda, fix, ground, installer, layout, room, sources
+from . import conda, fix, ground, installer, layout, room, sources, system
 from .action import Edit
 from .atomic import write_text
 from .cell import Cell
@@ -97,6 +97,7 @@ def provision(cell: Cell, matrix: Matrix, say: Say = print) -> Provisioned:
             if found:
                 say(f"environment stands ({found.created}), nothing to install")
                 return found.model_copy(update={"reused": True})
+            system.require(cell, matrix)
             return _Builder(cell, matrix, base, folder, say).build()
     except Timeout:
         raise Infrastructure(f"another run has been building {cell.id} for an hour", where=str(folder / "lock")) from None

@@ -252,12 +252,16 @@ def test_a_value_that_is_none_is_told(arguments: list[str]) -> None:
     assert done.exception.code == 2
 
 
-def test_this_machine_is_seen() -> None:
-    """Without a word: the system of this process, and the GPU only where a driver names one."""
+def test_this_machine_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word: the system of this process, the GPU only where a driver names one, uv where it is on PATH or beside the suite."""
+    from slowfast_verify import installer
     from slowfast_verify.here import this_machine
 
     found = this_machine({"PATH": ""})
-    assert found.os and found.arch and found.gpu == "" and found.installer == "pip"
+    assert found.os and found.arch and found.gpu == "" and found.installer == "uv"
+    assert "PATH" in found.detected[-1] and str(Path(installer.uv()).parent) in found.detected[-1]  # the line that makes it one to type
+    monkeypatch.setattr(installer, "uv", lambda: (_ for _ in ()).throw(Problem("there is none")))
+    assert this_machine({"PATH": ""}).installer == "pip"
     assert this_machine({"PATH": "", "CONDA_PREFIX": "x"}).installer == "conda"
 
 

@@ -97,7 +97,6 @@ def provision(cell: Cell, matrix: Matrix, say: Say = print) -> Provisioned:
             if found:
                 say(f"environment stands ({found.created}), nothing to install")
                 return found.model_copy(update={"reused": True})
-            system.require(cell, matrix)
             return _Builder(cell, matrix, base, folder, say).build()
     except Timeout:
         raise Infrastructure(f"another run has been building {cell.id} for an hour", where=str(folder / "lock")) from None
@@ -134,6 +133,7 @@ class _Builder:
     def build(self) -> Provisioned:
         self._room()
         sources.require_reachable(addresses(self.cell, self.matrix))
+        system.require(self.cell, self.matrix)
         forget(self.folder)
         self.logs.mkdir(parents=True)
         begun = time.monotonic()

@@ -68,7 +68,9 @@ def test_a_cell_that_lacks_something_is_not_verified_and_nothing_is_downloaded(m
     (row,) = planning.plan_of([SMALL.id])
     assert row.skipped == "this machine lacks libGL.so.1: apt-get install --no-install-recommends libgl1" and row.disk is None
     monkeypatch.setenv("SLOWFAST_VERIFY_HOME", str(tmp_path))
-    monkeypatch.setattr(provision, "_Builder", lambda *given: pytest.fail("it was built"))
+    monkeypatch.setattr(provision.sources, "require_reachable", lambda addresses: None)
+    monkeypatch.setattr(provision.room, "lack", lambda demand: "")
+    monkeypatch.setattr(provision, "forget", lambda folder: pytest.fail("the environment was begun"))
     with pytest.raises(NotVerifiable, match="lacks libGL"):
         provision.provision(SMALL, default())
 

@@ -17,6 +17,7 @@ from slowfast_verify.cell import Cell
 from slowfast_verify.cli import app
 from slowfast_verify.collection import Collection
 from slowfast_verify.dashboard import Sources, render
+from slowfast_verify.knowledge import known
 from slowfast_verify.recipe import Recipe
 from slowfast_verify.resolution import Prediction, Resolution
 from slowfast_verify.script import Form
@@ -371,6 +372,8 @@ def test_chinese_by_the_browsers_language_and_by_hand(open_page: Open) -> None:
     for place in PLACES:
         assert re.search(r"[\u4e00-\u9fff]", visit(page, place).inner_text("main")), place
     assert page.get_attribute("html", "lang") == "zh-Hans"
+    assert visit(page, "#failure=missing-pyav").inner_text("h1") == known("missing-pyav").title_zh
+    assert known("missing-pyav").title_zh in visit(page, "#failures=&find=%E7%BC%BA%E5%B0%91%20PyAV").inner_text("main")
     page.get_by_role("button", name=re.compile("English")).click()
     page.reload()
     assert page.get_attribute("html", "lang") == "en"

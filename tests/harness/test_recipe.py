@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from slowfast_verify import layout, nearest, recipe, recipe_text, resolution, wanted
+from slowfast_verify import knowledge, layout, nearest, recipe, recipe_text, resolution, wanted
 from slowfast_verify.asking import wanted_of
 from slowfast_verify.cli import app
 from slowfast_verify.errors import Problem
@@ -230,6 +230,18 @@ def test_the_data_prices_everything_that_the_code_asks_for() -> None:
     names = {row.name for row in wanted.gpus().capability}
     assert all(row.capability in names for row in wanted.gpus().gpu)
     assert not {row.name for row in wanted.gpus().capability} - {row.capability for row in wanted.gpus().gpu} - {"3.5", "5.0", "5.2"}
+
+
+def test_what_is_known_of_a_system_is_told_in_both_languages() -> None:
+    """The title of each known failure, in the language of the answer."""
+    found = answer_to("Windows 11, RTX 4090, Python 3.10")
+    assert found.known
+    for language in ("en", "zh"):
+        told = "".join(recipe_text.printed(found, recipe_text.form_of(found), language).replace("#", "").split())
+        for name in found.known:
+            row = knowledge.known(name)
+            titles = row.title, row.title_zh
+            assert [f"{''.join(title.split())}[{name}]" in told for title in titles] == [language == "en", language == "zh"], name
 
 
 # ---- the command ----------------------------------------------------------------------------------------------------------

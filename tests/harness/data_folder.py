@@ -46,6 +46,7 @@ name = "torch"
 trio = true
 """
 KNOWN = """title = "the tiny thing divides by zero"
+title_zh = "那个小东西除以了零"
 rung = "imports"
 
 [[signature]]

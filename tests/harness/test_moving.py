@@ -23,6 +23,7 @@ name = "sources"
 checkout = true
 """
 WORKAROUND = """title = "the stub needs an edit"
+title_zh = "替身文件需要修改"
 rung = "imports"
 
 [[signature]]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from slowfast_verify import layout, nearest, recipe_text, wanted
+from slowfast_verify import knowledge, layout, nearest, recipe_text, wanted
 from slowfast_verify.asking import wanted_of
 from slowfast_verify.errors import Problem
 from slowfast_verify.matrix import default
@@ -45,6 +46,19 @@ def test_a_cpu_recipe_is_no_answer_to_a_gpu() -> None:
         assert found.predicted
         assert "cpu instead of cuda" in recipe_text.headline(found, "cmd")
     assert not any(cell in found.recipe.cell for cell in ("cu102", "cu111"))
+
+
+def test_what_is_known_of_a_system_is_told_in_both_languages() -> None:
+    """The title of each known failure, in the language of the answer."""
+    found = answer_to("Windows 11, RTX 4090, Python 3.10")
+    assert found.known
+    for language in ("en", "zh"):
+        told = recipe_text.printed(found, recipe_text.form_of(found), language).replace("#", "")
+        told = "".join(re.sub(r"(?m)^(REM|::) ?", "", told).split())
+        for name in found.known:
+            row = knowledge.known(name)
+            shown = [f"{''.join(title.split())}[{name}]" in told for title in (row.title, row.title_zh)]
+            assert shown == [language == "en", language == "zh"], name
 
 
 @pytest.mark.parametrize("asked", [{"accelerator": "rocm9.9"}, {"arch": "riscv64"}, {"accelerator": "cu999"}])

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from slowfast_verify.knowledge import known
+
 from ..dashboard_records import HARM
 from .shown import BROKEN, TOP, Open, settled
 
@@ -61,6 +63,8 @@ def test_chinese_by_the_browsers_language_and_by_hand(open_page: Open) -> None:
     for place in PLACES:
         assert re.search(r"[\u4e00-\u9fff]", visit(page, place).inner_text("main")), place
     assert page.get_attribute("html", "lang") == "zh-Hans"
+    assert visit(page, "#failure=missing-pyav").inner_text("h1") == known("missing-pyav").title_zh
+    assert known("missing-pyav").title_zh in visit(page, "#failures=&find=%E7%BC%BA%E5%B0%91%20PyAV").inner_text("main")
     page.get_by_role("button", name=re.compile("English")).click()
     page.reload()
     assert page.get_attribute("html", "lang") == "en"

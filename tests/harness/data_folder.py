@@ -28,7 +28,6 @@ megabytes = 1
 note = "made by the test"
 """
 SUBJECT = """title = "a tiny subject"
-homepage = "https://example.org"
 python = ">=3.6"
 dependency = []
 
@@ -47,6 +46,7 @@ name = "torch"
 trio = true
 """
 KNOWN = """title = "the tiny thing divides by zero"
+title_zh = "那个小东西除以了零"
 rung = "imports"
 
 [[signature]]

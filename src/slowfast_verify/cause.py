@@ -249,13 +249,12 @@ class Causes:
         mend = next((symptom.mend for symptom in group.symptoms if symptom.mend), "") if actions is wanted else ""
         checks = list(dict.fromkeys(s.check for s in group.symptoms if s.rung == first.rung))
         others = [s.check for s in [*group.symptoms, *group.followers] if s.check not in checks]
-        title, cause = words(group.symptoms, group.known, self.staged.subject.name)
+        said = words(group.symptoms, group.known, self.staged.subject.name)
         return Cause(
             id=known.id if known else own_id(first),
             known=known is not None,
             rung=first.rung,
-            title=title,
-            cause=cause,
+            **said._asdict(),
             evidence=proof(group.symptoms),
             fix=self.prescriber.reach.framed([mend, *fix] if mend and not any(map(_does, actions)) else fix),
             actions=[self.prescriber.filled(action) for action in actions],

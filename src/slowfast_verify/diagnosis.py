@@ -27,6 +27,7 @@ class Diagnosis:
 
     id: str
     title: str
+    title_zh: str
     rung: str
     cause: str
     cause_zh: str
@@ -85,7 +86,7 @@ def _diagnosis(table: Index, match: Match, log: Log) -> Diagnosis:
     agreeing = match.weight[2]
     confidence = "low" if match.generic else "high" if agreeing > 1 and not shown["unsure"] else "medium"
     return Diagnosis(
-        id=match.id, title=shown["title"], rung=shown["rung"], cause=shown["cause"], cause_zh=shown["cause_zh"],
+        id=match.id, title=shown["title"], title_zh=shown["title_zh"], rung=shown["rung"], cause=shown["cause"], cause_zh=shown["cause_zh"],
         evidence={"line": number, "text": line.strip()}, fix=shown["fix"], carried_out=shown["carried_out"], tried=shown["tried"],
         confidence=confidence,
         unsure=shown["unsure"], seen_in=shown["seen_in"], dead_ends=shown["dead_ends"],
@@ -96,7 +97,8 @@ def printed(answer: Answer, width: int = 0, chinese: bool = False) -> str:
     """The answer for people: cause, evidence, fix, sources, and what it is unsure of. width: in columns, 0 for the terminal's."""
     lines, width = [], width or columns()
     for number, found in enumerate(answer.diagnoses):
-        lines += ["", *wrapped(f"{'also: ' if number else ''}{found.title}  [{found.id}]", width, "", "  ")]
+        title = found.title_zh if chinese else found.title
+        lines += ["", *wrapped(f"{'also: ' if number else ''}{title}  [{found.id}]", width, "", "  ")]
         lines += _block("cause", found.cause_zh if chinese else found.cause, width)
         lines += _block("seen", f"line {found.evidence['line']}: {found.evidence['text'][:400]}", width)
         for step in found.fix:

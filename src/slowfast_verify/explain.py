@@ -6,7 +6,7 @@ from .columns import columns, wrapped
 from .index import index
 from .instructions import steps
 from .knowledge import KnownFailure, known
-from .language import Language, showable
+from .language import Language, of, showable
 from .pages import failure_page
 
 
@@ -19,7 +19,7 @@ def story(identifier: str, width: int = 0, language: Language = "en") -> str:
     width = width or columns()
     row = known(identifier)
     parts = [
-        *_wrapped(f"{row.id}: {row.title}", width, ""),
+        *_wrapped(f"{row.id}: {of(language, row.title, row.title_zh)}", width, ""),
         f"rung: {row.rung}" + ("; a rule for a whole class of failures" if row.generic else ""),
     ]
     causes = [row.explain.cause, *([row.explain.cause_zh] if showable(row.explain.cause_zh) else [])]

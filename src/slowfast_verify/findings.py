@@ -29,14 +29,16 @@ class Cause(Found):
     id: the known failure, else the first check that shows the cause. evidence: the line that proves it. fix: what to do, a command or a
     sentence each, for this environment's own installer and this machine's own shell. actions: the same as steps that can be carried out;
     empty where only a person can mend it. checks: the checks that show the cause itself; consequences: those that fail because of it;
-    unreached: those that were not put to the target because of it.
+    unreached: those that were not put to the target because of it. title_zh, cause_zh: the same in Chinese.
     """
 
     id: str
     known: bool = False
     rung: str
     title: str
+    title_zh: str = ""
     cause: str
+    cause_zh: str = ""
     evidence: str
     fix: list[str] = []
     actions: list[Action] = []

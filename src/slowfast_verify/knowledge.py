@@ -119,6 +119,7 @@ class Elsewhere(Row):
 class KnownFailure(Row):
     """One known failure. Its id is the file's name.
 
+    title, title_zh: what is wrong, in one sentence, in English and in Chinese.
     generic: a rule for a whole class of failures, which stands back where a specific one matches. consequence_of: known failures that
     bring this one about: where one of them matches as well, it comes first. applies: {axis or distribution: what must hold of it}, read
     by prediction.py; provided: what must be so beside that, which no version tells: such a failure is not predicted. unsure: what the
@@ -128,6 +129,7 @@ class KnownFailure(Row):
 
     id: str = ""
     title: str
+    title_zh: str
     rung: str
     seen_in: list[str] = []
     signature: list[Signature]

@@ -32,6 +32,11 @@ def chosen(chinese: bool = False) -> Language:
     return "zh" if _meant().startswith("zh") and showable("中文") else "en"
 
 
+def of(language: Language, english: str, chinese: str) -> str:
+    """The one of two texts that say the same; English where nobody wrote the other."""
+    return chinese if language == "zh" and chinese else english
+
+
 def _meant() -> str:
     """`zh...` where Chinese is meant: asked for, or the locale's; Windows names its locales in words."""
     asked = os.environ.get(VARIABLE, "")

@@ -49,10 +49,12 @@ class Shown:
 
 def _cause(cause: Cause) -> str:
     label = told.LABELS[chosen()]
-    why = told.reason(cause, chosen())
-    parts = [f"<p><strong>[{escape(cause.rung)}] {escape(cause.title)}</strong></p>"]
-    parts += [f"<p>{label['cause']}: {escape(why)}</p>"] if why and why != cause.title else []
-    parts += [f"<p>{label['evidence']}: <code>{escape(cause.evidence)}</code></p>"] if cause.evidence not in (cause.title, why) else []
+    title, why = told.title(cause, chosen()), told.reason(cause, chosen())
+    parts = [f"<p><strong>[{escape(cause.rung)}] {escape(title)}</strong></p>"]
+    parts += [f"<p>{label['cause']}: {escape(why)}</p>"] if why and why != title else []
+    parts += (
+        [f"<p>{label['evidence']}: <code>{escape(cause.evidence)}</code></p>"] if cause.evidence not in (cause.title, cause.cause) else []
+    )
     fix = escape("\n".join(cause.fix))
     parts += [f'<p>{label["fix"]}:</p><pre style="white-space: pre-wrap">{fix}</pre>'] if fix else []
     parts += [f"<p>{label['more']}: <code>slowfast-verify explain {escape(cause.id)}</code></p>"] if cause.known else []

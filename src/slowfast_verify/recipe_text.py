@@ -137,8 +137,7 @@ def known_lines(answer: Answer, language: str = "en") -> list[str]:
     lines = []
     for name in answer.known:
         row = knowledge.known(name)
-        cause = row.explain.cause_zh if language == "zh" else row.title
-        lines.append(f"{WORDS[language]['known']}: {' '.join(cause.split())} [{name}]")
+        lines.append(f"{WORDS[language]['known']}: {row.title_zh if language == 'zh' else row.title} [{name}]")
         system = answer.recipe.cell.partition("-")[0]
         for action in row.fix[:2]:
             fits = [

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import consultation, fix, shell
+from . import consultation, fix, shell, told
 from .action import Action
 from .ending import run_to_end
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Infrastructure, Problem
 from .examination import Order
 from .findings import Cause, Examination
 from .knowledge import RUNGS
+from .language import chosen
 from .snapshot import Snapshot, frozen
 from .staged import first_level
 from .subject import subject
@@ -79,7 +80,8 @@ def written(found: Examination) -> list[str]:
         return ["# nothing to mend"]
     lines = ["# what --fix would do:"]
     for cause in found.causes:
-        lines.append(f"# {cause.title}" if any(map(does, cause.actions)) else f"# {cause.title} (by hand)")
+        title = told.title(cause, chosen())
+        lines.append(f"# {title}" if any(map(does, cause.actions)) else f"# {title} (by hand)")
         lines += cause.fix if any(map(does, cause.actions)) else [f"#   {line}" for line in cause.fix or ["nothing is known that mends it"]]
     return lines
 
@@ -131,7 +133,7 @@ class Repair:
         after = self.examine(replace(self._anew(), target=self.order.target.with_env(place.variables, clean=self.order.target.clean)))
         if not improved(self.found, after, self.steps):
             self.say("nothing improved:")
-            self.say("\n".join(f"  [{cause.rung}] {cause.title}" for cause in after.causes) or f"  {after.verdict}")
+            self.say("\n".join(f"  [{cause.rung}] {told.title(cause, chosen())}" for cause in after.causes) or f"  {after.verdict}")
             return self._back(snapshot, inventory)
         return self._kept(snapshot, place, after)
 
@@ -139,7 +141,7 @@ class Repair:
         gone = {step.cause.id for step in self.steps} - {cause.id for cause in after.causes}
         self.say(f"mended: {', '.join(sorted(gone))}")
         for cause in after.causes:
-            self.say(f"still there: [{cause.rung}] {cause.title}")
+            self.say(f"still there: [{cause.rung}] {told.title(cause, chosen())}")
         for key, value in place.variables.items():
             if os.environ.get(key) != value:
                 self.say(f"and in your shell, where no tool can do it: {shell.setting(key, value, shell.own_shell())}")

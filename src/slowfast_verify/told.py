@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from .columns import wide
 from .findings import Cause, Examination, Note
-from .knowledge import known
-from .language import Language
+from .language import Language, of
 from .pages import failure_page
 
 LABELS: dict[Language, dict[str, str]] = {
@@ -48,7 +47,7 @@ def _summary_zh(found: Examination, what: str) -> str:
 
 
 def lines(found: Examination, language: Language = "en") -> list[str]:
-    """The whole report. In Chinese the causes of known failures are; the rest stays as it is."""
+    """The whole report, in the language that was asked for; what programs printed, and commands, stay as they are."""
     out = [summary(found, language)]
     for number, cause in enumerate(found.causes, 1):
         out += ["", *_cause(cause, number if len(found.causes) > 1 else 0, language)]
@@ -74,16 +73,22 @@ def lines(found: Examination, language: Language = "en") -> list[str]:
     return out
 
 
+def title(cause: Cause, language: Language) -> str:
+    """What is wrong, in one sentence, in the language that was asked for."""
+    return of(language, cause.title, cause.title_zh)
+
+
 def reason(cause: Cause, language: Language) -> str:
-    """Why, in one paragraph; of a known failure in the language that was asked for."""
-    return " ".join(known(cause.id).explain.cause_zh.split()) if language == "zh" and cause.known else cause.cause
+    """Why, in one paragraph, in the language that was asked for."""
+    return of(language, cause.cause, cause.cause_zh)
 
 
 def _cause(cause: Cause, number: int, language: Language) -> list[str]:
     head, label = f"{number}. " if number else "", LABELS[language]
-    out = [f"{head}[{cause.rung}] {cause.title}"]
+    named = title(cause, language)
+    out = [f"{head}[{cause.rung}] {named}"]
     why = reason(cause, language)
-    if why and why != cause.title:
+    if why and why != named:
         out.append(f"   {label['cause']}: {why}")
     if cause.evidence not in (cause.title, cause.cause):
         out.append(f"   {label['evidence']}: {cause.evidence}")

@@ -77,6 +77,10 @@ def test_missing_package_is_one_cause_on_the_first_level(bench: Bench) -> None:
     text = bench.doctor().stdout
     positions = [text.index(word) for word in ("[environment]", "cause: ", "evidence: ", "fix: ", "because of it")]
     assert positions == sorted(positions)
+    told = bench.doctor(language="zh").stdout
+    assert "[environment] alpha 没有安装" in told and "搜索路径上哪里都没有它" in told, told
+    told = bench.doctor(language="zh").stdout
+    assert "[environment] alpha 没有安装" in told and "搜索路径上哪里都没有它" in told, told
 
 
 def test_hanging_import_ends_in_its_limit(bench: Bench) -> None:

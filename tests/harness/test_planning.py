@@ -20,18 +20,26 @@ def test_plain_run_offers_the_selection() -> None:
     assert planning.offered(["nox", "-s", "matrix"]) == default().selection()
 
 
-@pytest.mark.parametrize("arguments", [["nox", "-s", "matrix(linux-x)"], ["nox", "-s", "matrix", "-k", "torch2"], ["nox", "--keywords=x"]])
-def test_naming_or_filtering_chooses_among_all(arguments: list[str]) -> None:
-    """Once somebody names a cell or filters, every cell that this machine can run is there to choose from."""
+@pytest.mark.parametrize("arguments", [["nox", "-s", "matrix", "-k", "torch2"], ["nox", "--keywords=x"]])
+def test_filtering_chooses_among_all(arguments: list[str]) -> None:
+    """Once somebody filters, every cell that this machine can run is there to choose from."""
     assert planning.offered(arguments) == [cell for cell in default().cells.values() if runnable(cell)]
+
+
+@pytest.mark.parametrize("session", ["matrix", "recipe"])
+def test_a_named_cell_is_offered_alone(session: str) -> None:
+    """Whoever names a cell gets a plan of that one; what is handed on to pytest filters nothing here."""
+    cell, other = "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5", "linux-py3.8-torch1.8.0-cpu-pip-pytorchvideo@0.1.5"
+    named = ["nox", "-s", f"{session}({cell})", f"{session}({other})", "--", "-k", "decode"]
+    assert planning.offered(named) == [found for found in map(default().cell, (cell, other)) if runnable(found)]
+    assert set(planning.offered([*named[:3], "matrix"])) == {*planning.offered(named[:3]), *default().selection()}
 
 
 def test_a_cell_outside_the_stacks_is_offered_by_its_name() -> None:
     """A cell that is drawn up by rule is a session once somebody names it; one that cannot exist is none."""
     cell = "linux-py3.11-torch2.5.1-cpu-uv-pytorchvideo@main"
-    extra = set(planning.offered(["nox", "-s", f"matrix({cell})"])) - set(default().cells.values())
-    assert [found.id for found in extra] == ([cell] if runnable(default().cell(cell)) else [])
-    assert planning.offered(["nox", "-s", "matrix(linux-py3.7-torch2.5.1-cpu-uv-pytorchvideo@main)"])
+    assert [found.id for found in planning.offered(["nox", "-s", f"matrix({cell})"])] == ([cell] if runnable(default().cell(cell)) else [])
+    assert planning.offered(["nox", "-s", "matrix(linux-py3.7-torch2.5.1-cpu-uv-pytorchvideo@main)"]) == default().selection()
 
 
 def test_cell_of_another_system_is_skipped_with_its_reason() -> None:

@@ -48,7 +48,7 @@ class Machine:
         trust = dict.fromkeys(("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), BUNDLE) if bundle else {}
         self.box = engine.client().containers.run(
             engine.base_image(f"{engine.MADE_HERE}{suite}"), ["sleep", "3600"], detach=True, init=True, nano_cpus=2_000_000_000,
-            volumes=volumes, environment=trust, working_dir="/root",
+            volumes=volumes, environment=trust, working_dir="/srv",
         )  # fmt: skip
 
     def __enter__(self) -> Machine:

@@ -115,6 +115,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def mutation(session: nox.Session) -> None:
+    """Change the suite's own code in small ways and see whether a test turns red: nox -s mutation -- [SUBJECT ...] [--again]."""
+    session.run(PYTHON, "-m", "slowfast_verify.mutation", *session.posargs, external=True)
+    session.run(PYTHON, "-m", "slowfast_verify.mutation_page", external=True)
+
+
+@nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Merge the records that are there into reports/collection.jsonl; write COMPATIBILITY.md from the kept ones, and check it."""
     command = (PYTHON, "-m", "slowfast_verify", "report")
@@ -152,6 +159,7 @@ def lint(session: nox.Session) -> None:
     session.run("slowfast-verify", "report", "schema", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
     session.run("python", "-m", "slowfast_verify.fault_table", "--check")
+    session.run("python", "-m", "slowfast_verify.mutation_page", "--check")
     session.run("slowfast-verify", "bisect", "--check")
     session.run("python", "-m", "slowfast_verify.reference", "--check")
     session.run("python", "bench/table.py", "--check")

@@ -13,7 +13,6 @@ from typing import Any
 
 BENCH = Path(__file__).resolve().parent
 BEGIN, END = "<!-- how fast -->", "<!-- end -->"
-Results = list[dict[str, Any]]
 Figures = Callable[[Any], dict[str, str]]
 
 

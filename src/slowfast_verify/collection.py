@@ -53,7 +53,6 @@ class Past(Frozen):
     suite: str
     outcome: str
     reached: str | None
-    tally: dict[str, int]
     unlike: dict[str, tuple[str, str | None]]
     checks: frozenset[str]
 
@@ -95,7 +94,7 @@ class Held(Frozen):
 def past(record: Record) -> Past:
     """A run in short."""
     unlike = {check.id: (check.outcome, check.knowledge) for check in record.checks if check.outcome != "passed"}
-    return Past(run=record.run, suite=record.suite, outcome=record.outcome(), reached=record.reached(), tally=record.tally(),
+    return Past(run=record.run, suite=record.suite, outcome=record.outcome(), reached=record.reached(),
                 unlike=unlike, checks=frozenset(check.id for check in record.checks))  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from .action import Action
 
-SHELLS = ("sh", "powershell", "cmd")
 INSTALLERS = {"pip": "python -m pip", "uv": "uv pip"}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -202,8 +201,3 @@ def installer_of(inventory: Facts) -> str:
     if torch["installer"] == "uv" or "pip" not in distributions.installed(inventory):
         return "uv"
     return "pip"
-
-
-def uv_at_hand() -> bool:
-    """Whether a person can type `uv`."""
-    return shutil.which("uv", path=os.environ.get("PATH")) is not None

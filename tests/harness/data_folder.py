@@ -28,7 +28,6 @@ megabytes = 1
 note = "made by the test"
 """
 SUBJECT = """title = "a tiny subject"
-homepage = "https://example.org"
 python = ">=3.6"
 dependency = []
 

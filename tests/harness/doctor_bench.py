@@ -13,7 +13,6 @@ from slowfast_verify import installer, layout
 from .tiny_wheel import wheel
 
 SUBJECT = """title = "a tiny subject"
-homepage = "https://example.org"
 python = ">=3.6"
 [source]
 distribution = "tiny"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import carried, compatibility, report
+from slowfast_verify import carried, compatibility, provenance, report
 from slowfast_verify.collection import Held
 from slowfast_verify.provenance import run_id
 from slowfast_verify.record import SCHEMA, CheckResult, Outcome, Provisioned, Record
@@ -82,14 +82,14 @@ def test_other_inputs_another_build_and_another_suite_end_it(standing: Provision
 
 def test_a_file_of_the_suite_is_part_of_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A changed check, expectation or probe makes another suite of it."""
-    for name in carried.JUDGING:
+    for name in provenance.JUDGING:
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "knowledge" / "x.toml").write_text("1")
-    monkeypatch.setattr(carried.layout, "root", lambda: tmp_path)
-    before = carried.suite_state.__wrapped__()
-    assert carried.suite_state.__wrapped__() == before
+    monkeypatch.setattr(provenance.layout, "root", lambda: tmp_path)
+    before = provenance.suite_state.__wrapped__()
+    assert provenance.suite_state.__wrapped__() == before
     (tmp_path / "knowledge" / "x.toml").write_text("12")
-    assert carried.suite_state.__wrapped__() != before
+    assert provenance.suite_state.__wrapped__() != before
 
 
 def test_thirty_days_end_it_and_so_does_a_clock_that_was_moved_back(standing: Provisioned) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import shell as shells
+from .language import Language, of
 from .shell import Shell
 from .target import Target
 
@@ -31,6 +32,7 @@ REWRITES = (
 KEEPS = (
     "it keeps the variables that it was started with: docker run -e {pair} IMAGE, or for one command docker exec -e {pair} -i {name} ..."
 )
+KEEPS_ZH = "容器保留启动时的环境变量：docker run -e {pair} IMAGE，或者只对一条命令：docker exec -e {pair} -i {name} ..."
 ANSWER_SECONDS = 60
 
 
@@ -77,27 +79,27 @@ class Reach:
         """The line that makes `path` a link to a folder there."""
         return shells.linking(path, to, self.shell) if self.kind == "here" else self.written(["sh", "-c", shells.linking(path, to)])
 
-    def writing(self, path: str, text: str) -> str:
+    def writing(self, path: str, text: str, language: Language = "en") -> str:
         """The line, or here the sentence, that writes a file."""
         if self.kind == "here":
-            return f"write {path}: {text!r}"
+            return of(language, f"write {path}: {text!r}", f"写入 {path}：{text!r}")
         parent = shlex.quote(path.rpartition("/")[0])
         return self.written(["sh", "-c", f"mkdir -p {parent} && printf '%b' {shlex.quote(_escaped(text))} > {shlex.quote(path)}"])
 
-    def editing(self, python: str, file: str, find: str, replace: str) -> str:
+    def editing(self, python: str, file: str, find: str, replace: str, language: Language = "en") -> str:
         """The line, or here the sentence, that replaces text in a file of the checkout."""
         if self.kind == "here" or file.startswith("CHECKOUT"):
-            return f"in {file}: replace {find} by {replace}"
+            return of(language, f"in {file}: replace {find} by {replace}", f"在 {file} 里：把 {find} 替换为 {replace}")
         return self.written([python, "-c", REWRITES, file, find, replace])
 
-    def setting(self, name: str, value: str) -> str:
+    def setting(self, name: str, value: str, language: Language = "en") -> str:
         """The line that gives a variable a value there; an empty value takes it away."""
         if self.kind != "here":
             value = value.replace("{checkout}", "CHECKOUT")  # nobody knows where it lies there: the person does
         if self.kind == "image":
             return f"ENV {name}={shlex.quote(value)}" if value else f"ENV {name}="
         if self.kind == "container":
-            return KEEPS.format(pair=shlex.quote(f"{name}={value}"), name=self.name)
+            return of(language, KEEPS, KEEPS_ZH).format(pair=shlex.quote(f"{name}={value}"), name=self.name)
         return shells.setting(name, value, self.shell) if value else shells.unsetting(name, self.shell)
 
     def framed(self, lines: list[str]) -> list[str]:

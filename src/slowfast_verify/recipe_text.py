@@ -145,7 +145,7 @@ def known_lines(answer: Answer, language: str = "en") -> list[str]:
                 for step in instructions_of(action, shell="powershell" if system == "windows" else "sh")
                 if not step.for_ or system in step.for_
             ]
-            lines += [f"  {step.text}" for step in fits[:1]]
+            lines += [f"  {step.text_zh if language == 'zh' and step.text_zh else step.text}" for step in fits[:1]]
     return lines
 
 

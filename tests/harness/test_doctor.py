@@ -287,4 +287,5 @@ def test_json_keys_are_the_promised_ones(bench: Bench) -> None:
     raw: dict[str, Any] = json.loads(bench.doctor("--json").stdout)
     assert {"schema", "target", "subject", "verdict", "reached", "seconds", "causes", "notes", "not_verified"} <= set(raw)
     assert {"id", "rung", "title", "cause", "evidence", "fix", "consequences"} <= set(raw["causes"][0])
-    assert raw["schema"] == 1
+    assert raw["schema"] == 2
+    assert {"title_zh", "cause_zh", "fix_zh"} <= set(raw["causes"][0])

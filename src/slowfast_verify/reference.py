@@ -35,6 +35,7 @@ from . import (
     scrub,
     sources,
     space,
+    stack,
     staged,
     subject,
     swallowed,
@@ -52,7 +53,7 @@ from .errors import HEALTHY, PROBLEMS_FOUND
 FILES: dict[str, type[BaseModel]] = {
     "knowledge/*.toml": known_failures.KnownFailure,
     "knowledge/asks/*.toml": known_failures.Ask,
-    "matrices/stacks/*.toml": matrix.Stack,
+    "matrices/stacks/*.toml": stack.Stack,
     "matrices/subjects/*.toml": subject.Subject,
     "matrices/selection.toml": matrix.Selection,
     "matrices/questions.toml": ladder.Questions,

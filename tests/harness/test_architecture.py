@@ -35,7 +35,7 @@ MAKERS = {
     "ground",
     "image",
 }
-REPORTS = ("record", "collection", "causes", "compatibility", "difference", "query", "report", "schema", "harmless", "findings")
+REPORTS = ("record", "reading", "collection", "causes", "compatibility", "difference", "query", "report", "schema", "harmless", "findings")
 #: module -> modules of ours that it must never reach, not even through another one.
 NEVER = {
     **dict.fromkeys(REPORTS, MAKERS),
@@ -59,6 +59,7 @@ QUIET = (
     "subject",
     "matrix",
     "expectation",
+    "stack",
     "knowledge",
     *REPORTS,
     "atomic",

@@ -12,6 +12,7 @@ import pytest
 from slowfast_verify import carried, compatibility, provenance, report
 from slowfast_verify.collection import Held
 from slowfast_verify.provenance import run_id
+from slowfast_verify.reading import moment
 from slowfast_verify.record import SCHEMA, CheckResult, Outcome, Provisioned, Record
 
 CELL = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
@@ -96,7 +97,7 @@ def test_thirty_days_end_it_and_so_does_a_clock_that_was_moved_back(standing: Pr
     """Nothing older than thirty days is carried over, and nothing from the future."""
     made = record()
     carried.keep(standing, made)
-    then = carried.made_at(made)
+    then = moment(made.run)
     assert carried.carried_over(standing, then + timedelta(days=29))
     assert carried.carried_over(standing, then + timedelta(days=31)) is None
     assert carried.carried_over(standing, then - timedelta(seconds=1)) is None

@@ -184,7 +184,8 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard", "resolve",
+    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard", "resolve", "new_user",
+    "help",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

@@ -49,7 +49,7 @@ NEVER = {
     "observe": {"provision", "installer", "record", "matrix", "verdict", "plugin"},
 }
 #: Modules that ask the installer something and install nothing.
-ASKS = ("package_index", "resolver")
+ASKS = ("here", "reach", "package_index", "resolver")
 #: Modules that describe and decide, and never start anything.
 QUIET = (
     "data",
@@ -169,7 +169,7 @@ def test_what_only_asks_the_installer_installs_nothing(name: str) -> None:
     tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "installer"}
     assert used
-    assert used <= {"uv", "pip_settings", "resolver", "environment"}
+    assert used <= {"uv", "uv_command", "pip_settings", "resolver", "environment"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

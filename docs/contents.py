@@ -19,8 +19,8 @@ DECISIONS = DOCS / "decisions" / "README.md"
 GROUPS = {
     "Words and ground": "errors data layout atomic death language columns harmless identity scrub own_path intruder",
     "What can exist": "cell matrix stack by_rule space subject expectation torch_releases torch_pairs release_check wheel_tags",
-    "Environments": "provision inputs ground system installer interpreter executable sources package_index index_page conda conda_env clone room"
-    " removal running ending keeper",
+    "Environments": "provision inputs ground system installer interpreter executable sources package_index index_page conda conda_env"
+    " clone room removal running ending keeper",
     "Other systems": "emulator wine windows_python aarch64 foreign container engine image context elsewhere reach",
     "Questions and answers": "target question program parcel observe attempts ladder",
     "Judging": "plugin verdict judge one_check distributions search_path swallowed sniff pickled archive",

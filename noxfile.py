@@ -164,6 +164,7 @@ def lint(session: nox.Session) -> None:
     session.run("python", "-m", "slowfast_verify.reference", "--check")
     session.run("python", "bench/table.py", "--check")
     session.run("python", "docs/pictures/make.py", "--check")
+    session.run("python", "docs/contents.py", "--check")
     session.run("slowfast-verify", "resolve", "--check")
     session.run("python", "-m", "slowfast_verify.prediction_table", "--check")
     session.run("pytest", "tests/harness/test_workflow_files.py", "-q", "-n0")

@@ -116,11 +116,14 @@ PROSE = re.compile(r"(?<![\w/.-])(the|a|an|or|and|then|for|in|of|to|with|where|t
 
 
 def untold(failure: KnownFailure) -> list[str]:
-    """The sentences of the fixes that nobody wrote in Chinese."""
+    """The sentences of the fixes, of what does not help and of what is unsure that nobody wrote in Chinese."""
     pairs = [(fix.why, fix.why_zh) for fix in failure.fix if fix.why]
     for fix in failure.fix:
         chinese = fix.advised("zh")
         pairs += [(text, chinese[place]) for place, text in fix.advised().items() if PROSE.search(text)]
+    for dead in failure.dead_end:
+        pairs += [(dead.why, dead.why_zh), *([(dead.tried, dead.tried_zh)] if PROSE.search(dead.tried) else [])]
+    pairs += [(failure.unsure, failure.unsure_zh)] if failure.unsure else []
     return [english for english, chinese in pairs if not re.search(r"[\u4e00-\u9fff]", chinese)]
 
 

@@ -10,8 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import carried, ground, image, layout, moving, provision, recipe_run, report
@@ -122,8 +122,10 @@ def _verify_standing(
 def _sat(cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, log: Path, file: Path | None) -> tuple[Record, int]:
     """The suites in this process, and what they found kept for the next run, with the state that the environment was in before."""
     kept = standing if standing and standing.runner != "docker" else None
-    with tempfile.TemporaryDirectory(prefix="verify-") as shared, ThreadPoolExecutor(max_workers=1) as beside:
-        state = beside.submit(carried.state_of, kept) if kept else None
+    with tempfile.TemporaryDirectory(prefix="verify-") as shared:
+        state: list[str] = []  # as the environment is when the run begins: what changes meanwhile is a change
+        looking = threading.Thread(target=lambda: state.append(carried.state_of(kept)) if kept else None, daemon=True)
+        looking.start()
         try:
             found = sit(cell.id, file, jobs, Path(shared), log, lambda text: print(text, flush=True))
         except Infrastructure:
@@ -135,8 +137,9 @@ def _sat(cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, log:
             log.write_text(str(problem), encoding="utf-8")
             raise _without_record(cell, log) from problem
         records.write(found, folder, lock=standing.lock if standing else None)
-        if kept and state:
-            carried.keep(kept, found, state.result())
+        looking.join()
+        if kept:
+            carried.keep(kept, found, state[0] if state else "")
     return found, exit_code(found)
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Literal, cast
 
+import pytest
+
 from . import layout
 from .errors import Infrastructure, NotVerifiable, no_room
 from .plugin import VERDICTS
@@ -129,7 +131,7 @@ def judge(check: Check, verdicts: Verdicts, *, crash: Literal["failed", "not ver
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         try:
             check.function(**_Arguments(check, verdicts, seen, Path(scratch)).all_of(check.function, check.values))
-        except (AssertionError, NotVerifiable) as raised:
+        except (AssertionError, NotVerifiable, pytest.skip.Exception) as raised:
             error = raised
         except Exception as raised:
             error, crashed = raised, not (isinstance(raised, Infrastructure) or no_room(raised))
@@ -138,7 +140,7 @@ def judge(check: Check, verdicts: Verdicts, *, crash: Literal["failed", "not ver
         return Judged(check, result, error, tuple(seen), crashed=True)
     if isinstance(error, AssertionError) and not isinstance(error, Unanswered) and not str(error):
         error = AssertionError(f"this does not hold: {check.sentence}")
-    report = SimpleNamespace(passed=error is None, skipped=False)
+    report = SimpleNamespace(passed=error is None, skipped=isinstance(error, pytest.skip.Exception))
     return Judged(check, verdicts.judge(check.id, report, error, seen), error, tuple(seen), crashed=crashed)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
@@ -83,8 +82,24 @@ def _judged(verdicts: Sitting, stream: TextIO) -> list[CheckResult]:
     by_batch: dict[str, list[Any]] = {}
     for check in checks:
         by_batch.setdefault(check.batch, []).append(check)
-    with ThreadPoolExecutor(max_workers=len(by_batch) or 1) as pool:
-        return [result for results in pool.map(lambda some: _judge_each(some, verdicts, stream), by_batch.values()) for result in results]
+    found: dict[str, list[CheckResult]] = {}
+    broken: list[BaseException] = []
+
+    def work(batch: str) -> None:
+        try:
+            found[batch] = _judge_each(by_batch[batch], verdicts, stream)
+        except BaseException as error:
+            broken.append(error)
+
+    # Daemons, not a pool: Ctrl-C must not wait for the answers that they wait for.
+    threads = [threading.Thread(target=work, args=(batch,), daemon=True) for batch in by_batch]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if broken:
+        raise broken[0]
+    return [result for results in found.values() for result in results]
 
 
 def _judge_each(checks: list[Any], verdicts: Sitting, stream: TextIO) -> list[CheckResult]:

@@ -115,6 +115,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def mutation(session: nox.Session) -> None:
+    """Change the suite's own code in small ways and see whether a test turns red: nox -s mutation -- [SUBJECT ...] [--again]."""
+    session.run(PYTHON, "-m", "slowfast_verify.mutation", *session.posargs, external=True)
+    session.run(PYTHON, "-m", "slowfast_verify.mutation_page", external=True)
+
+
+@nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Merge the records that are there into reports/collection.jsonl; write COMPATIBILITY.md from the kept ones, and check it."""
     command = (PYTHON, "-m", "slowfast_verify", "report")
@@ -152,13 +159,15 @@ def lint(session: nox.Session) -> None:
     session.run("slowfast-verify", "report", "schema", "--check")
     session.run("python", "-m", "slowfast_verify.loop_table", "--check")
     session.run("python", "-m", "slowfast_verify.fault_table", "--check")
+    session.run("python", "-m", "slowfast_verify.mutation_page", "--check")
     session.run("slowfast-verify", "bisect", "--check")
     session.run("python", "-m", "slowfast_verify.reference", "--check")
     session.run("python", "bench/table.py", "--check")
     session.run("python", "docs/pictures/make.py", "--check")
+    session.run("python", "docs/contents.py", "--check")
     session.run("slowfast-verify", "resolve", "--check")
     session.run("python", "-m", "slowfast_verify.prediction_table", "--check")
-    session.run("pytest", "tests/harness/test_workflows.py", "-q", "-n0", "-k", "schema or zizmor or actionlint or pinned or rights")
+    session.run("pytest", "tests/harness/test_workflow_files.py", "-q", "-n0")
 
 
 @nox.session(venv_backend="none")
@@ -175,7 +184,8 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard", "resolve",
+    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard", "resolve", "new_user",
+    "help",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

@@ -41,7 +41,6 @@ megabytes = 1
 note = "nothing is installed"
 """
 SUBJECT = """title = "a stub"
-homepage = "https://example.org"
 python = ">=3.6"
 dependency = []
 [source]

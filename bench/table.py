@@ -13,7 +13,6 @@ from typing import Any
 
 BENCH = Path(__file__).resolve().parent
 BEGIN, END = "<!-- how fast -->", "<!-- end -->"
-Results = list[dict[str, Any]]
 Figures = Callable[[Any], dict[str, str]]
 
 
@@ -52,6 +51,11 @@ ROWS: list[tuple[str, str, Figures, str, str]] = [
      "a question to a collection of records", "查询一份记录集"),
     ("diagnose", "diagnose", lambda whole: {f"{whole['known_failures']} known failures": f"{whole['one_log_seconds']['median']} s"},
      "`diagnose` for one log, from start to answer", "`diagnose` 一份日志，从启动到给出答案"),
+    ("help", "help", lambda whole: {f"Python {row['python']}": f"{row['median']} s" for row in whole["results"]},
+     "`slowfast-verify --help`, from start to end", "`slowfast-verify --help`，从启动到结束"),
+    ("new_user", "new_user", each("commands", "{seconds} s", "system"),
+     "three commands: from `git clone` to the doctor's first verdict on a fresh machine, downloads included",
+     "三条命令：在全新的机器上从 `git clone` 到 `doctor` 的第一个判断，含下载"),
     ("dashboard", "dashboard", largest("records", "filter_ms", lambda row: f"{row['filter_ms']['median']} ms", "{records} records"),
      "a filter on the dashboard", "仪表板上的一次筛选"),
 ]  # fmt: skip

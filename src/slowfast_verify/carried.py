@@ -14,19 +14,18 @@ import platform
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from . import __version__, layout
+from . import layout
 from .atomic import write_text
 from .emulator import KINDS, label
+from .provenance import suite_state
+from .reading import moment
 from .record import Provisioned, Record
 
 KEPT_FOR = timedelta(days=30)
-#: What of the project asks or judges. Reports, documents and the host's other commands do not.
-JUDGING = ("src/slowfast_verify", "tests/verify", "matrices", "knowledge", "fixtures")
 UNSURE = ("failed", "passed unexpectedly", "infrastructure", "stale", "never run")
 
 
@@ -46,7 +45,7 @@ def carried_over(standing: Provisioned, now: datetime | None = None) -> Record |
     except (OSError, ValidationError, ValueError):
         return None
     now = now or datetime.now(UTC)
-    age = now - made_at(kept.record)
+    age = now - moment(kept.record.run)
     if not timedelta(0) <= age <= KEPT_FOR or kept.state != state_of(standing):
         return None
     return kept.record.model_copy(update={"carried_over": time.strftime("%Y-%m-%dT%H:%M:%SZ", now.utctimetuple())})
@@ -61,32 +60,12 @@ def keep(standing: Provisioned, record: Record, state: str) -> None:
             write_text(path, Kept(state=state, record=record).model_dump_json(by_alias=True, exclude_none=True))
 
 
-def made_at(record: Record) -> datetime:
-    """When the record was made, from the id of its run."""
-    return datetime.strptime(record.run[:20], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
-
 def state_of(standing: Provisioned) -> str:
     """A digest of everything that a verdict rests on, but for what an outage changes."""
     runner = next((label(kind) for kind in KINDS if kind == standing.runner), standing.runner)
     parts = [standing.cell, standing.inputs, runner, standing.created, platform.platform(), str(os.cpu_count())]
     parts += [os.environ.get(name, "") for name in ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "LD_PRELOAD", "LC_ALL", "LANG")]
     return hashlib.sha256("\n".join([*parts, suite_state(), _environment_state(standing)]).encode()).hexdigest()
-
-
-@cache
-def suite_state() -> str:
-    """A digest of the files that ask and judge, by name, size and time of change; of an installed package, by its version too."""
-    found = [__version__]
-    for name in JUDGING:
-        folder = layout.root() / name
-        folder = folder if folder.is_dir() else Path(__file__).parent
-        for place, folders, files in os.walk(folder):
-            folders[:] = sorted(row for row in folders if row != "__pycache__")
-            for file in sorted(files):
-                about = (Path(place) / file).stat()
-                found.append(f"{place}/{file} {about.st_size} {about.st_mtime_ns}")
-    return hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 
 def _environment_state(standing: Provisioned) -> str:

@@ -16,6 +16,7 @@ from .action import Action
 from .expectation import check_matches
 from .findings import Cause, Note
 from .knowledge import RUNGS
+from .language import Language
 from .prescription import Prescriber
 from .remedy import remedies
 from .staged import Staged, settings
@@ -234,29 +235,35 @@ class Causes:
                     title=cause.title,
                     evidence=cause.evidence,
                     fix=cause.fix,
+                    fix_zh=cause.fix_zh,
                     checks=[*cause.checks, *cause.consequences],
                     own=self._own(group),
                 )
             )
         return found
 
+    def _fix(self, actions: list[Action], mend: str, language: Language) -> list[str]:
+        """What to do, a command or a sentence each; mend: what the check itself says mends it."""
+        lines = list(dict.fromkeys(line for action in actions for line in self.prescriber.lines(action, language)))
+        return self.prescriber.reach.framed([mend, *lines] if mend and not any(map(_does, actions)) else lines)
+
     def _cause(self, group: Group) -> Cause:
         first = group.first
         known = knowledge.known(group.known) if group.known else None
-        actions = self._actions(group)
-        fix = list(dict.fromkeys(line for action in actions for line in self.prescriber.lines(action)))
-        mend = next((symptom.mend for symptom in group.symptoms if symptom.mend), "")
+        wanted = self._actions(group)
+        actions = self.prescriber.possible(wanted)
+        mend = next((symptom.mend for symptom in group.symptoms if symptom.mend), "") if actions is wanted else ""
         checks = list(dict.fromkeys(s.check for s in group.symptoms if s.rung == first.rung))
         others = [s.check for s in [*group.symptoms, *group.followers] if s.check not in checks]
-        title, cause = words(group.symptoms, group.known, self.staged.subject.name)
+        said = words(group.symptoms, group.known, self.staged.subject.name)
         return Cause(
             id=known.id if known else own_id(first),
             known=known is not None,
             rung=first.rung,
-            title=title,
-            cause=cause,
+            **said._asdict(),
             evidence=proof(group.symptoms),
-            fix=self.prescriber.reach.framed([mend, *fix] if mend and not any(map(_does, actions)) else fix),
+            fix=self._fix(actions, mend, "en"),
+            fix_zh=self._fix(actions, mend, "zh"),
             actions=[self.prescriber.filled(action) for action in actions],
             checks=checks,
             consequences=list(dict.fromkeys(others)),

@@ -32,6 +32,7 @@ class Cause(Frozen):
     kind: Kind
     id: str
     title: str
+    title_zh: str = ""
     cause: str
     rung: str
     check: str
@@ -110,6 +111,7 @@ def _cause(kind: Kind, group: _Group) -> Cause:
     check, known = group.check, described(group.check.knowledge)
     return Cause(
         kind=kind, id=check.knowledge or "", title=known.title if known else line(check.knowledge or ""), rung=check.rung, check=check.id,
+        title_zh=known.title_zh if known else "",
         cause=known.explain.cause if known else "", evidence=sentence(check), cells=group.cells, fix=fix_of(known),
     )  # fmt: skip
 

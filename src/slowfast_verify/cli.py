@@ -207,7 +207,7 @@ def diagnose(
         if as_json:
             print(answer.as_json())
         else:
-            print((f"== {name}\n" if len(logs or []) > 1 else "") + diagnosis.printed(answer, chinese=chosen(chinese) == "zh"))
+            print((f"== {name}\n" if len(logs or []) > 1 else "") + diagnosis.printed(answer, language=chosen(chinese)))
     raise typer.Exit(failed.code if failed else PROBLEMS_FOUND if found else HEALTHY)
 
 

@@ -21,11 +21,11 @@ def wrapped(text: str, width: int, first: str, other: str) -> list[str]:
     """The text in lines of at most `width` columns, each with its lead; a word that is longer stays whole."""
     if not any(unicodedata.east_asian_width(char) in "WF" for char in text):
         return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=other, break_long_words=False, break_on_hyphens=False)
-    lines, line, room = [], first, width - len(first)
+    lines, line, room = [], first, width - wide(first)
     for piece in _pieces(text):
         if wide(piece) > room and line.strip() and line not in (first, other):
             lines.append(line.rstrip())
-            line, room, piece = other, width - len(other), piece.lstrip()
+            line, room, piece = other, width - wide(other), piece.lstrip()
         line, room = line + piece, room - wide(piece)
     return [*lines, line.rstrip()]
 

@@ -19,7 +19,7 @@ from . import active, container, told
 from .errors import HEALTHY, PROBLEMS_FOUND, Problem
 from .examination import Order, Say, examine
 from .findings import Examination
-from .language import chosen
+from .language import chosen, of
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -53,7 +53,7 @@ def hold(order: Order, *, as_json: bool = False, quiet: bool = False, share: Pat
 
         document = found.model_dump(by_alias=True, exclude_none=True)
         write_shared(share, document, "\n".join(told.lines(found)), who=identity(argv=order.target.argv))
-        print(f"written: {share}; read it before you post it", file=sys.stderr)
+        print(of(chosen(), f"written: {share}; read it before you post it", f"已写入: {share}；公开之前请先看一遍"), file=sys.stderr)
     if sarif is not None:
         from .formats.sarif import sarif as findings
         from .identity import identity
@@ -61,7 +61,7 @@ def hold(order: Order, *, as_json: bool = False, quiet: bool = False, share: Pat
 
         clean = Examination.model_validate(scrubbed(found.model_dump(by_alias=True, exclude_none=True), identity(argv=order.target.argv)))
         write_whole(sarif, findings(clean), "slowfast-verify doctor --sarif FILE")
-        print(f"written: {sarif}", file=sys.stderr)
+        print(of(chosen(), f"written: {sarif}", f"已写入: {sarif}"), file=sys.stderr)
     return found
 
 
@@ -100,9 +100,7 @@ def telling(order: Order, *, silent: bool) -> Iterator[None]:
     began = order.began
 
     def first_level(found: Examination) -> None:
-        problems = f"{len(found.causes)} problem{'s' if len(found.causes) != 1 else ''}" if found.causes else "all is well"
-        print(f"environment: {problems}, {found.passed} checks in {found.seconds:.1f} s; the rest of the ladder follows",
-              file=sys.stderr, flush=True)  # fmt: skip
+        print(told.first_level(found, chosen()), file=sys.stderr, flush=True)
 
     if not silent:
         order.show = first_level
@@ -112,7 +110,7 @@ def telling(order: Order, *, silent: bool) -> Iterator[None]:
         return
     from rich.console import Console
 
-    with Console(stderr=True).status("looks at the environment") as status:
+    with Console(stderr=True).status(of(chosen(), "looks at the environment", "正在查看环境")) as status:
         order.say = _live(status, began)
         yield
 

@@ -185,6 +185,7 @@ def _block(text: str) -> str:
 
 TEMPLATE = """# Replace every `{mark}`, and this line. Keys: docs/reference/toml.md; examples: the others of knowledge/.
 title = "{mark}: one sentence that says what is wrong, not what was printed"
+title_zh = "{mark}: the same sentence in Chinese"
 rung = "{rung}" # a guess from the log
 seen_in = ["{mark}: OWNER/REPO#NUMBER of a thread, or `our runs`"]
 unreproduced = "{mark}: why no loop shows it; or delete this line and write [[reproduce]] and [witness]"

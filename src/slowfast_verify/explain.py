@@ -6,8 +6,24 @@ from .columns import columns, wrapped
 from .index import index
 from .instructions import steps
 from .knowledge import KnownFailure, known
-from .language import Language, showable
+from .language import Language, because, of, showable
 from .pages import failure_page
+
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "class": "; a rule for a whole class of failures", "why": "Why", "when": "When", "given": "and there is {}",
+        "shows": "How it shows",
+        "example": "For example ({})", "ours": "printed by a run of ours: {}", "theirs": "as somebody reported it: {}",
+        "mends": "What mends it", "proof": " ({})", "not": "What does not", "unsure": "What the log cannot tell",
+        "alike": "Not to be mistaken for", "seen": "Reported in", "page": "On the dashboard", "loop": "Not reproduced by us",
+    },
+    "zh": {
+        "class": "；针对一整类故障的规则", "why": "为什么", "when": "何时出现", "given": "并且有 {}", "shows": "怎样识别",
+        "example": "例如（{}）", "ours": "我们的运行所打印：{}", "theirs": "他人报告：{}",
+        "mends": "怎样修复", "proof": "（{}）", "not": "无效的做法", "unsure": "日志里看不出的",
+        "alike": "不要混淆为", "seen": "相关讨论", "page": "在仪表板上", "loop": "我们没有复现",
+    },
+}  # fmt: skip
 
 
 def story(identifier: str, width: int = 0, language: Language = "en") -> str:
@@ -16,36 +32,38 @@ def story(identifier: str, width: int = 0, language: Language = "en") -> str:
     width: in columns, 0 for the terminal's. In Chinese the cause stands in Chinese first. Raises Problem with the nearest id where there
     is none of that name.
     """
-    width = width or columns()
+    width, words = width or columns(), WORDS[language]
     row = known(identifier)
     parts = [
-        *_wrapped(f"{row.id}: {row.title}", width, ""),
-        f"rung: {row.rung}" + ("; a rule for a whole class of failures" if row.generic else ""),
+        *_wrapped(f"{row.id}: {of(language, row.title, row.title_zh)}", width, ""),
+        f"rung: {row.rung}" + (words["class"] if row.generic else ""),
     ]
     causes = [row.explain.cause, *([row.explain.cause_zh] if showable(row.explain.cause_zh) else [])]
-    parts += _section("为什么" if language == "zh" else "Why", *(reversed(causes) if language == "zh" else causes), width=width)
+    parts += _section(words["why"], *(reversed(causes) if language == "zh" else causes), width=width)
     if row.applies:
-        given = [f"and there is {row.provided}"] if row.provided else []
-        parts += _section("When", *(f"{name} {bound}" for name, bound in row.applies.items()), *given)
-    parts += _section("How it shows", *filter(None, map(_signature, row.signature)))
+        given = [words["given"].format(row.provided)] if row.provided else []
+        parts += _section(words["when"], *(f"{name} {bound}" for name, bound in row.applies.items()), *given)
+    parts += _section(words["shows"], *filter(None, map(_signature, row.signature)))
     if row.example:
-        origin = "printed by a run of ours" if row.example.ours else "as somebody reported it"
-        parts += ["", *_wrapped(f"For example ({origin}: {row.example.origin})", width, "")]
+        origin = words["ours" if row.example.ours else "theirs"].format(row.example.origin)
+        parts += ["", *_wrapped(words["example"].format(origin), width, "")]
         parts += [f"  | {line}" for line in row.example.text.strip("\n").splitlines()]
-    parts += ["", *_wrapped("What mends it" + _proof(row), width, "")]
+    parts += ["", *_wrapped(words["mends"] + _proof(row, language), width, "")]
     for action in row.fix:
         for step in steps(action):
-            line = (f"({step.for_}) " if step.for_ else "") + step.text
+            line = (f"({step.for_}) " if step.for_ else "") + of(language, step.text, step.text_zh)
             parts += [f"  - {line}"] if step.command else _wrapped(line, width, "  - ")
-            parts += _wrapped(f"because {step.why}", width, "    ") if step.why else []
+            reason = because(language, step.why, step.why_zh)
+            parts += _wrapped(reason, width, "    ") if reason else []
     for dead in row.dead_end:
-        parts += ["", "What does not", *_wrapped(f"{dead.tried}: {dead.why}", width, "  - ")]
-    parts += _section("What the log cannot tell", row.unsure) if row.unsure else []
+        told = f"{of(language, dead.tried, dead.tried_zh)}: {of(language, dead.why, dead.why_zh)}"
+        parts += ["", words["not"], *_wrapped(told, width, "  - ")]
+    parts += _section(words["unsure"], of(language, row.unsure, row.unsure_zh)) if row.unsure else []
     others = [*row.consequence_of, *(miss.id for miss in row.near_miss if miss.id)]
-    parts += _section("Not to be mistaken for", *dict.fromkeys(others)) if others else []
-    parts += _section("Reported in", *row.seen_in)
-    parts += _section("On the dashboard", page) if (page := failure_page(identifier)) else []
-    parts += _section("Not reproduced by us", row.unreproduced) if row.unreproduced else []
+    parts += _section(words["alike"], *dict.fromkeys(others)) if others else []
+    parts += _section(words["seen"], *row.seen_in)
+    parts += _section(words["page"], page) if (page := failure_page(identifier)) else []
+    parts += _section(words["loop"], row.unreproduced) if row.unreproduced else []
     return "\n".join(parts)
 
 
@@ -67,6 +85,6 @@ def _signature(signature: object) -> str:
     return "; ".join(f"{'not ' if key == 'not_text' else ''}{key.removeprefix('not_')}: {value}" for key, value in given.items())
 
 
-def _proof(row: KnownFailure) -> str:
+def _proof(row: KnownFailure, language: Language) -> str:
     entry = next((entry for entry in index().known if entry.id == row.id), None)
-    return f" ({entry.shown['tried']})" if entry else ""
+    return WORDS[language]["proof"].format(of(language, entry.shown["tried"], entry.shown["tried_zh"])) if entry else ""

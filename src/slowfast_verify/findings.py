@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .action import Action
 
-SCHEMA = 1
+SCHEMA = 2
 #: healthy: nothing stands in SlowFast's way. problems: something does. not verified: nothing could be judged.
 Word = Literal["healthy", "problems", "not verified"]
 
@@ -30,15 +30,19 @@ class Cause(Found):
     sentence each, for this environment's own installer and this machine's own shell. actions: the same as steps that can be carried out;
     empty where only a person can mend it. checks: the checks that show the cause itself; consequences: those that fail because of it;
     unreached: those that were not put to the target because of it.
+    title_zh, cause_zh, fix_zh: the same in Chinese, empty where nobody wrote it.
     """
 
     id: str
     known: bool = False
     rung: str
     title: str
+    title_zh: str = ""
     cause: str
+    cause_zh: str = ""
     evidence: str
     fix: list[str] = []
+    fix_zh: list[str] = []
     actions: list[Action] = []
     checks: list[str] = []
     consequences: list[str] = []
@@ -53,6 +57,7 @@ class Note(Found):
     title: str
     evidence: str
     fix: list[str] = []
+    fix_zh: list[str] = []
     checks: list[str] = []
     own: bool = False
 

@@ -24,7 +24,7 @@ from .matching import Failure
 if TYPE_CHECKING:
     from .knowledge import KnownFailure
 
-FORM = 6  #: raise it when what is kept changes
+FORM = 8  #: raise it when what is kept changes
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,10 @@ def _known() -> Iterator[dict[str, Any]]:
     for name, row in all_known().items():
         fix = [step._asdict() for action in row.fix for step in steps(action)]
         shown = {
-            "title": row.title, "rung": row.rung, "cause": _flat(row.explain.cause), "cause_zh": _flat(row.explain.cause_zh), "fix": fix,
-            **_tried(row, *proven.get(name, (None, ""))), "unsure": _flat(row.unsure), "seen_in": row.seen_in,
+            "title": row.title, "title_zh": row.title_zh, "rung": row.rung,
+            "cause": _flat(row.explain.cause), "cause_zh": _flat(row.explain.cause_zh), "fix": fix,
+            **_tried(row, *proven.get(name, (None, ""))), "unsure": _flat(row.unsure),
+            "unsure_zh": _flat(row.unsure_zh), "seen_in": row.seen_in,
             "dead_ends": [dead.model_dump() for dead in row.dead_end], "applies": row.applies,
         }  # fmt: skip
         rules = [_rule(signature.model_dump(exclude={"unshown"})) for signature in row.signature]
@@ -187,17 +189,22 @@ def _rule(signature: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tried(row: KnownFailure, fixes: str | None, runner: str) -> dict[str, Any]:
-    """What our tests did with the fix, in one sentence. fixes: the numbers of the actions that a green loop carried out, or `by hand`;
+    """What our tests did with the fix, in one sentence, in both languages.
+
+    fixes: the numbers of the actions that a green loop carried out, or `by hand`;
     runner: how its programs ran.
     """
-    where = f" ({runner})" if runner != "native" else ""
+    where, where_zh = (f" ({runner})", f"（{runner}）") if runner != "native" else ("", "")
     if fixes == "by hand":
         text = f"our tests broke an environment this way and followed the advice by hand, in a program of their own{where}"
+        chinese = f"我们的测试用这种方式破坏过一个环境，并由自己的程序手工照建议修好{where_zh}"
     elif fixes:
         text = f"our tests broke an environment this way and mended it by action {fixes} of the fix, with one installer{where}"
+        chinese = f"我们的测试用这种方式破坏过一个环境，并用修复中的第 {fixes} 步修好（一种安装器）{where_zh}"
     else:
         text = f"not by our tests: {_flat(row.unreproduced) or 'no loop of it is green'}"
-    return {"carried_out": bool(fixes) and fixes != "by hand", "tried": text}
+        chinese = "我们的测试没有做过"
+    return {"carried_out": bool(fixes) and fixes != "by hand", "tried": text, "tried_zh": chinese}
 
 
 def _proven() -> dict[str, tuple[str, str]]:

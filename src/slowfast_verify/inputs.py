@@ -33,7 +33,7 @@ def inputs_digest(cell: Cell, matrix: Matrix, base: Base) -> str:
         "wheels": (found := stack.wheels_of(cell))
         and found.model_dump(exclude={"note", "megabytes", "minutes", *(() if found.channels else ("channels", "packages"))}),
         "pins": [[pin.name, pin.spec] for pin in stack.pin if cell.matches(pin.when)],
-        "source": subject.source.model_dump(exclude={"reason", "homepage"}),
+        "source": subject.source.model_dump(exclude={"reason"}),
         "revision": revision.model_dump(include={"commit", "version", "needs"}),
         "env": subject.env,
         "phases": [

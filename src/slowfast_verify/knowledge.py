@@ -77,10 +77,12 @@ class NearMiss(Row):
 
 
 class DeadEnd(Row):
-    """What people try and what does not help, with the reason."""
+    """What people try and what does not help, with the reason; the same in Chinese."""
 
     tried: str
+    tried_zh: str = ""
     why: str
+    why_zh: str = ""
 
 
 class Witness(Row):
@@ -119,6 +121,7 @@ class Elsewhere(Row):
 class KnownFailure(Row):
     """One known failure. Its id is the file's name.
 
+    title, title_zh: what is wrong, in one sentence, in English and in Chinese (every key in _zh says the same as the one without).
     generic: a rule for a whole class of failures, which stands back where a specific one matches. consequence_of: known failures that
     bring this one about: where one of them matches as well, it comes first. applies: {axis or distribution: what must hold of it}, read
     by prediction.py; provided: what must be so beside that, which no version tells: such a failure is not predicted. unsure: what the
@@ -128,6 +131,7 @@ class KnownFailure(Row):
 
     id: str = ""
     title: str
+    title_zh: str
     rung: str
     seen_in: list[str] = []
     signature: list[Signature]
@@ -137,6 +141,7 @@ class KnownFailure(Row):
     provided: str = ""
     explain: Explain
     unsure: str = ""
+    unsure_zh: str = ""
     fix: list[Action] = []
     dead_end: list[DeadEnd] = []
     reproduce: list[Action] = []
@@ -185,7 +190,7 @@ def all_known(folder: Path | None = None) -> dict[str, KnownFailure]:
 
 def known(identifier: str) -> KnownFailure:
     """The known failure of that id; raises Problem with the nearest id. Reads one file: reading all takes longer than a doctor may."""
-    found = _one(identifier) or all_known().get(identifier)
+    found = _one(identifier)
     if found is None:
         table = all_known()
         raise Problem(

@@ -8,11 +8,12 @@ from __future__ import annotations
 import locale
 import os
 import sys
-from typing import Literal
+from typing import Literal, TypeVar
 
 from .errors import Problem, did_you_mean
 
 Language = Literal["en", "zh"]
+Said = TypeVar("Said")
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 VARIABLE = "SLOWFAST_VERIFY_LANG"
 
@@ -30,6 +31,17 @@ def chosen(chinese: bool = False) -> Language:
     if chinese:
         return "zh"
     return "zh" if _meant().startswith("zh") and showable("中文") else "en"
+
+
+def of(language: Language, english: Said, chinese: Said) -> Said:
+    """The one of two that say the same; English where nobody wrote the other."""
+    return chinese if language == "zh" and chinese else english
+
+
+def because(language: Language, english: str, chinese: str) -> str:
+    """A reason as it stands behind what is to be done; empty where there is none."""
+    reason = of(language, english, chinese)
+    return (f"因为：{reason}" if language == "zh" else f"because {reason}") if reason else ""
 
 
 def _meant() -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from . import active, consultation, container, target, told
 from .examination import Order, examine
 from .findings import Cause, Examination
-from .language import chosen
+from .language import chosen, of
 
 STYLE = {
     "healthy": "border-left: .3em solid #2e8540; padding-left: .8em",
@@ -49,11 +49,13 @@ class Shown:
 
 def _cause(cause: Cause) -> str:
     label = told.LABELS[chosen()]
-    why = told.reason(cause, chosen())
-    parts = [f"<p><strong>[{escape(cause.rung)}] {escape(cause.title)}</strong></p>"]
-    parts += [f"<p>{label['cause']}: {escape(why)}</p>"] if why and why != cause.title else []
-    parts += [f"<p>{label['evidence']}: <code>{escape(cause.evidence)}</code></p>"] if cause.evidence not in (cause.title, why) else []
-    fix = escape("\n".join(cause.fix))
+    title, why = told.title(cause, chosen()), told.reason(cause, chosen())
+    parts = [f"<p><strong>[{escape(cause.rung)}] {escape(title)}</strong></p>"]
+    parts += [f"<p>{label['cause']}: {escape(why)}</p>"] if why and why != title else []
+    parts += (
+        [f"<p>{label['evidence']}: <code>{escape(cause.evidence)}</code></p>"] if cause.evidence not in (cause.title, cause.cause) else []
+    )
+    fix = escape("\n".join(of(chosen(), cause.fix, cause.fix_zh)))
     parts += [f'<p>{label["fix"]}:</p><pre style="white-space: pre-wrap">{fix}</pre>'] if fix else []
     parts += [f"<p>{label['more']}: <code>slowfast-verify explain {escape(cause.id)}</code></p>"] if cause.known else []
     return f"<li>{''.join(parts)}</li>"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from . import aarch64, conda_env, interpreter, layout, provision, room, sources
+from . import aarch64, conda_env, interpreter, layout, provision, room, sources, system
 from .cell import Cell
 from .emulator import emulator_of
 from .errors import NotVerifiable, Problem
@@ -31,19 +31,21 @@ class Planned:
 
 
 def offered(arguments: list[str]) -> list[Cell]:
-    """The cells that nox offers as sessions: the default selection; all that this machine can run once somebody names or filters them."""
+    """The cells that nox offers as sessions: the default selection, those named in full, or where somebody filters all that can run here.
+
+    nox plans whatever is offered before it runs the first: a named cell must not wait for the plan of every other.
+    """
     matrix = default()
-    named = any(word.startswith("matrix(") for word in arguments) or any(
-        w in ("-k", "--keywords") or w.startswith("--keywords=") for w in arguments
-    )
-    if not named:
-        return matrix.selection()
-    asked = [found[1] for word in arguments if (found := re.fullmatch(r"matrix\((.+)\)", word)) and found[1] not in matrix.cells]
-    by_rule = []
-    for identifier in asked:  # a cell outside the stacks is a session once it is asked for by its name
+    words = arguments[: arguments.index("--")] if "--" in arguments else arguments  # what follows is pytest's
+    named = []
+    for identifier in (found[1] for word in words if (found := re.fullmatch(r"(?:matrix|recipe)\((.+)\)", word))):
         with suppress(Problem):  # no such cell: nox says that there is no such session
-            by_rule.append(matrix.cell(identifier))
-    return [cell for cell in [*matrix.cells.values(), *by_rule] if runnable(cell)]
+            named.append(matrix.cell(identifier))
+    if any(word in ("-k", "--keywords") or word.startswith("--keywords=") for word in words):
+        more = list(matrix.cells.values())
+    else:
+        more = [] if named and not {"matrix", "recipe"} & set(words) else matrix.selection()
+    return list({cell.id: cell for cell in [*named, *more] if runnable(cell)}.values())
 
 
 def plan_of(globs: list[str] | None) -> list[Planned]:
@@ -58,6 +60,8 @@ def _planned(cell: Cell, matrix: Matrix, told: dict[tuple[str, ...], bool]) -> P
     wheels = matrix.stack_of(cell).wheels_of(cell)
     skipped = _obstacle(cell, matrix)
     standing = skipped is None and provision.standing(cell, matrix) is not None
+    if skipped is None and not standing and (lost := system.lacking(cell, matrix)):
+        skipped = f"this machine lacks {', '.join(row.what for row in lost)}: {system.command(lost)}"
     disk = None if standing or skipped else room.demand(cell, matrix, told)
     return Planned(cell, disk, 1.0 if standing or not wheels else wheels.minutes, standing, skipped)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 from . import distributions, knowledge, torch_pairs
 from .action import Action
+from .language import Language
 from .reach import HERE, Reach
 from .snapshot import FOLDER
 from .subject import Subject
@@ -84,10 +84,10 @@ class Prescriber:
 
         return Action.model_validate({key: deep(value) for key, value in action.model_dump().items()})
 
-    def lines(self, action: Action) -> list[str]:
+    def lines(self, action: Action, language: Language = "en") -> list[str]:
         """What a person does for this action, a command or a sentence each, in order."""
         python, found = self.inventory["executable"], []
-        found += [self.reach.editing(python, self._edited(edit.file), edit.find, edit.replace) for edit in action.edit]
+        found += [self.reach.editing(python, self._edited(edit.file), edit.find, edit.replace, language) for edit in action.edit]
         if action.uninstall:
             found += self._install("uninstall", action.uninstall)
         found += [self.reach.removing(self.fill(path)) for path in action.remove]
@@ -96,24 +96,24 @@ class Prescriber:
         for row in action.file:
             path = self.fill(row.path)
             found.append(
-                self.reach.writing(path, row.text) if row.text is not None else self.reach.linking(path, self.fill(row.link_to or ""))
+                self.reach.writing(path, row.text, language)
+                if row.text is not None
+                else self.reach.linking(path, self.fill(row.link_to or ""))
             )
         for key, value in action.env.items():
             before = os.environ.get(key, "") if key == "PYTHONPATH" and self.reach.kind == "here" else ""
-            found.append(self.reach.setting(key, in_front(self.fill(value), before) if value else ""))
+            found.append(self.reach.setting(key, in_front(self.fill(value), before) if value else "", language))
         if action.opts:
             found.append("--opts " + " ".join(f"{key} {value}" for key, value in action.opts.items()))
         if action.run:
             found.append(self.reach.written([python if part == "python" else self.fill(part) for part in action.run]))
-        found += self._advice(action)
+        found += self._advice(action, language)
         return [line.replace("{checkout}", "CHECKOUT") for line in found]  # nobody knows where it lies: the person does
 
-    def _advice(self, action: Action) -> list[str]:
-        if isinstance(action.advice, str):
-            return [" ".join(action.advice.split())] if action.advice else []
+    def _advice(self, action: Action, language: Language) -> list[str]:
+        said = action.advised(language)
         here = self.reach.system or SYSTEM.get(sys.platform, "linux")
-        fitting = [text for place, text in action.advice.items() if place in (here, self.installer, "all", "")]
-        return [" ".join(text.split()) for text in fitting or action.advice.values()]
+        return [text for place, text in said.items() if place in (here, self.installer, "all", "")] or [*said.values()]
 
     def _install(self, verb: str, arguments: list[str]) -> list[str]:
         return self.reach.installing(self.installer, self.inventory["executable"], verb, arguments)
@@ -122,6 +122,16 @@ class Prescriber:
         """A file of the checkout by its whole path where it is edited from elsewhere."""
         checkout = self.inventory["checkout"]
         return file if self.reach.kind == "here" or not checkout else f"{checkout}/{file}"
+
+    def possible(self, actions: list[Action]) -> list[Action]:
+        """The actions; where the system keeps this Python for itself (PEP 668), an environment beside it instead of installations."""
+        refused = [action for action in actions if action.install or action.uninstall]
+        if not refused or not self.inventory.get("managed"):
+            return actions
+        return [
+            *(Action(advice=line, advice_zh=chinese) for line, chinese in self.reach.beside()),
+            *(action for action in actions if action not in refused),
+        ]
 
     # ---- what mends what --------------------------------------------------------------------------------------------------
 
@@ -201,8 +211,3 @@ def installer_of(inventory: Facts) -> str:
     if torch["installer"] == "uv" or "pip" not in distributions.installed(inventory):
         return "uv"
     return "pip"
-
-
-def uv_at_hand() -> bool:
-    """Whether a person can type `uv`."""
-    return shutil.which("uv", path=os.environ.get("PATH")) is not None

@@ -1,4 +1,10 @@
-"""Which run of which suite made a record. Runs on the host; may import the standard library and layout only."""
+"""Which run of which suite made a record. Runs on the host; may import the standard library and layout only.
+
+Three answers to "which suite", each for one question. `suite_revision`, a commit: which text was it, asked by a person. `suite_sha256`, the
+contents of checks and probes, in every record: did two machines ask the same. `suite_state`, names and times of everything that has a say
+in a verdict, host code and data too, kept beside an environment: may this machine's last verdict be carried over. Contents of all that
+would say the last as well, in three times the time.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +43,10 @@ def suite_revision() -> str:
     return commit + ("+" if dirty else "")
 
 
+#: What has a say in a verdict. Reports, documents and the tests of the code have none.
+JUDGING = ("src/slowfast_verify", "tests/verify", "matrices", "knowledge", "fixtures")
+
+
 @cache
 def suite_sha256() -> str:
     """A digest of what is asked and judged (tests/verify and the probes): the same in a checkout and in a wheel, on every system.
@@ -49,6 +59,21 @@ def suite_sha256() -> str:
             whole.update(path.relative_to(folder).as_posix().encode() + b"\0")
             whole.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")  # git on Windows may write the others
     return whole.hexdigest()
+
+
+@cache
+def suite_state() -> str:
+    """A digest of the names, sizes and times of all that has a say in a verdict; of an installed package, of its version too."""
+    found = [__version__]
+    for name in JUDGING:
+        folder = layout.root() / name
+        folder = folder if folder.is_dir() else Path(__file__).parent
+        for place, folders, files in os.walk(folder):
+            folders[:] = sorted(row for row in folders if row != "__pycache__")
+            for file in sorted(files):
+                about = (Path(place) / file).stat()
+                found.append(f"{place}/{file} {about.st_size} {about.st_mtime_ns}")
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 
 def stamp() -> dict[str, Any]:

@@ -137,8 +137,7 @@ def known_lines(answer: Answer, language: str = "en") -> list[str]:
     lines = []
     for name in answer.known:
         row = knowledge.known(name)
-        cause = row.explain.cause_zh if language == "zh" else row.title
-        lines.append(f"{WORDS[language]['known']}: {' '.join(cause.split())} [{name}]")
+        lines.append(f"{WORDS[language]['known']}: {row.title_zh if language == 'zh' else row.title} [{name}]")
         system = answer.recipe.cell.partition("-")[0]
         for action in row.fix[:2]:
             fits = [
@@ -146,7 +145,7 @@ def known_lines(answer: Answer, language: str = "en") -> list[str]:
                 for step in instructions_of(action, shell="powershell" if system == "windows" else "sh")
                 if not step.for_ or system in step.for_
             ]
-            lines += [f"  {step.text}" for step in fits[:1]]
+            lines += [f"  {step.text_zh if language == 'zh' and step.text_zh else step.text}" for step in fits[:1]]
     return lines
 
 

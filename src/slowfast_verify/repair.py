@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import consultation, fix, shell
+from . import consultation, fix, shell, told
 from .action import Action
 from .ending import run_to_end
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, Infrastructure, Problem
 from .examination import Order
 from .findings import Cause, Examination
 from .knowledge import RUNGS
+from .language import Language, chosen, of
 from .snapshot import Snapshot, frozen
 from .staged import first_level
 from .subject import subject
@@ -28,6 +29,49 @@ from .subject import subject
 Examine = Callable[[Order], Examination]
 Say = Callable[[str], None]
 MINUTES = 60  # an installer may compile
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "by hand only": "nothing here can be mended by a command: the fixes above are for you",
+        "unchanged": "nothing was changed",
+        "nothing": "nothing to mend",
+        "would": "what --fix would do:",
+        "by hand": " (by hand)",
+        "unknown": "nothing is known that mends it",
+        "agreed": "Run these commands? [y/N] ",
+        "kept": "kept what is needed to go back: {}",
+        "impossible": "this fix cannot be carried out: {}",
+        "interrupted": "interrupted",
+        "no better": "nothing improved:",
+        "mended": "mended: {}",
+        "left": "still there: {}",
+        "shell": "and in your shell, where no tool can do it: {}",
+        "list": "the list of what was installed before, and copies of edited files: {}",
+        "back": "taken back: the environment is what it was ({} distributions, the same versions)",
+    },
+    "zh": {
+        "by hand only": "这里没有能用命令修好的：上面的修复要由你自己做",
+        "unchanged": "没有改动任何东西",
+        "nothing": "没有需要修复的",
+        "would": "--fix 会做的事:",
+        "by hand": "（手工）",
+        "unknown": "还不知道怎样修复",
+        "agreed": "执行这些命令吗？[y/N] ",
+        "kept": "恢复所需的内容已保存: {}",
+        "impossible": "这一修复无法执行: {}",
+        "interrupted": "已中断",
+        "no better": "没有任何改善:",
+        "mended": "已修好: {}",
+        "left": "仍然存在: {}",
+        "shell": "还要在你的 shell 里执行（工具做不到）: {}",
+        "list": "之前的安装清单和被修改文件的副本: {}",
+        "back": "已撤回: 环境恢复原状（{} 个发行包，版本相同）",
+    },
+}
+
+
+def word(key: str) -> str:
+    """One of our own sentences, in the language of the person."""
+    return WORDS[chosen()][key]
 
 
 @dataclass(frozen=True)
@@ -64,11 +108,11 @@ def run(order: Order, *, dry_run: bool, yes: bool, as_json: bool) -> int:
     if not found.causes:
         return consultation.exit_code(found)
     if not steps:
-        print("\nnothing here can be mended by a command: the fixes above are for you", file=sys.stderr)
+        print("\n" + word("by hand only"), file=sys.stderr)
         return PROBLEMS_FOUND
     print("\n".join(("", *written(found))), file=sys.stderr)
     if not yes and not _agreed():
-        print("nothing was changed", file=sys.stderr)
+        print(word("unchanged"), file=sys.stderr)
         return PROBLEMS_FOUND
     return Repair(order, found, steps).go()
 
@@ -76,11 +120,13 @@ def run(order: Order, *, dry_run: bool, yes: bool, as_json: bool) -> int:
 def written(found: Examination) -> list[str]:
     """The commands as a person would type them, each under the cause that it mends."""
     if not found.causes:
-        return ["# nothing to mend"]
-    lines = ["# what --fix would do:"]
+        return [f"# {word('nothing')}"]
+    lines = [f"# {word('would')}"]
     for cause in found.causes:
-        lines.append(f"# {cause.title}" if any(map(does, cause.actions)) else f"# {cause.title} (by hand)")
-        lines += cause.fix if any(map(does, cause.actions)) else [f"#   {line}" for line in cause.fix or ["nothing is known that mends it"]]
+        title = told.title(cause, chosen())
+        fix, able = of(chosen(), cause.fix, cause.fix_zh), any(map(does, cause.actions))
+        lines.append(f"# {title}" if able else f"# {title}{word('by hand')}")
+        lines += fix if able else [f"#   {line}" for line in fix or [word("unknown")]]
     return lines
 
 
@@ -88,7 +134,7 @@ def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise Problem("--fix asks before it changes anything, and there is nobody to answer", where="standard input is no terminal",
                       next="slowfast-verify doctor --fix --yes TARGET   (or --dry-run)")  # fmt: skip
-    print("Run these commands? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(word("agreed"), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -115,36 +161,36 @@ class Repair:
             raise Problem("--fix mends environments of this machine only", where=self.order.target.name,
                           next="run the commands above there")  # fmt: skip
         snapshot = Snapshot.take(inventory)
-        self.say(f"kept what is needed to go back: {snapshot.place}")
+        self.say(word("kept").format(snapshot.place))
         place = self._place(inventory, snapshot)
         try:
             for step in self.steps:
                 snapshot.keep(self._touched(step.action, place))
                 fix.carry_out(step.action, place, self._runner(snapshot, place), step.cause.id)
         except (Problem, Infrastructure, OSError) as problem:
-            self.say(f"this fix cannot be carried out: {problem}")
+            self.say(word("impossible").format(problem))
             return self._back(snapshot, inventory)
         except KeyboardInterrupt:
-            self.say("interrupted")
+            self.say(word("interrupted"))
             self._back(snapshot, inventory)
             raise
         after = self.examine(replace(self._anew(), target=self.order.target.with_env(place.variables, clean=self.order.target.clean)))
         if not improved(self.found, after, self.steps):
-            self.say("nothing improved:")
-            self.say("\n".join(f"  [{cause.rung}] {cause.title}" for cause in after.causes) or f"  {after.verdict}")
+            self.say(word("no better"))
+            self.say("\n".join(f"  [{cause.rung}] {told.title(cause, chosen())}" for cause in after.causes) or f"  {after.verdict}")
             return self._back(snapshot, inventory)
         return self._kept(snapshot, place, after)
 
     def _kept(self, snapshot: Snapshot, place: fix.Place, after: Examination) -> int:
         gone = {step.cause.id for step in self.steps} - {cause.id for cause in after.causes}
-        self.say(f"mended: {', '.join(sorted(gone))}")
+        self.say(word("mended").format(", ".join(sorted(gone))))
         for cause in after.causes:
-            self.say(f"still there: [{cause.rung}] {cause.title}")
+            self.say(word("left").format(f"[{cause.rung}] {told.title(cause, chosen())}"))
         for key, value in place.variables.items():
             if os.environ.get(key) != value:
-                self.say(f"and in your shell, where no tool can do it: {shell.setting(key, value, shell.own_shell())}")
+                self.say(word("shell").format(shell.setting(key, value, shell.own_shell())))
         snapshot.forget(keep_list=True)
-        self.say(f"the list of what was installed before, and copies of edited files: {snapshot.place}")
+        self.say(word("list").format(snapshot.place))
         return HEALTHY if not after.causes else PROBLEMS_FOUND
 
     def _back(self, snapshot: Snapshot, inventory: dict[str, Any]) -> int:
@@ -155,7 +201,7 @@ class Repair:
                           cause=f"differs: {', '.join(sorted(set(now) ^ set(frozen(inventory))))}",
                           next=f"install what {snapshot.place / 'frozen.txt'} lists", code=TOOL_FAILED)  # fmt: skip
         snapshot.forget()
-        self.say(f"taken back: the environment is what it was ({len(now)} distributions, the same versions)")
+        self.say(word("back").format(len(now)))
         return PROBLEMS_FOUND
 
     def _anew(self) -> Order:

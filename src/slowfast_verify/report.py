@@ -16,6 +16,7 @@ from . import causes, knowledge
 from . import record as records
 from .causes import Cause, sentence
 from .collection import Collection, Held
+from .language import chosen, of
 from .record import CheckResult, Record
 
 TABLE_WIDTH = 150  # below it the table would cut its words off: one cell after another is told instead
@@ -105,10 +106,14 @@ def print_summary(shown: list[Record], console: Console | None = None) -> None:
         console.print("\nfails as expected:", highlight=False)
     for cause in expected:
         where = f"{len(cause.cells)} cell{'s' if len(cause.cells) > 1 else ''}"
-        console.print(f"  {cause.rung}: {cause.title} [{cause.id}] in {where}", highlight=False, markup=False)
+        console.print(f"  {cause.rung}: {_title(cause)} [{cause.id}] in {where}", highlight=False, markup=False)
     for cause in found:
         if cause.kind != "failed as expected":
             print_cause(cause, console)
+
+
+def _title(cause: Cause) -> str:
+    return of(chosen(), cause.title, cause.title_zh)
 
 
 def print_cause(cause: Cause, console: Console) -> None:
@@ -117,7 +122,7 @@ def print_cause(cause: Cause, console: Console) -> None:
     console.print()
     console.print(Text.assemble((f"{word} ", style), f"at {cause.rung}: {cause.evidence}"))
     if cause.id:
-        console.print(f"  known failure {cause.id}: {cause.title}", highlight=False, markup=False)
+        console.print(f"  known failure {cause.id}: {_title(cause)}", highlight=False, markup=False)
     console.print(f"  in: {', '.join(cause.cells)}", highlight=False, markup=False)
     for step in cause.fix:
         console.print(f"  fix: {step}", highlight=False, markup=False, soft_wrap=True)

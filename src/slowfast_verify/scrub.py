@@ -25,7 +25,6 @@ GONE = "***"
 SHORTEST_NAME = 3  # characters: a shorter name stands in too many words; inside paths it goes all the same
 SHORTEST_SECRET = 6  # characters: what is shorter is no secret worth a hole in the text
 SEP = r"(?:[\\/]{1,4}|%2[fF]|%5[cC])"  # bounded: a line of slashes must not take minutes
-QUOTES = "\"'`"
 
 
 class Variable(Row):

@@ -30,7 +30,6 @@ class Source(Row):
     sparse: list[str] = []
     reason: str = ""
     distribution: str | None = None
-    homepage: str = ""
 
 
 class Revision(Row):
@@ -139,7 +138,6 @@ class Subject(Row):
 
     name: str = ""
     title: str
-    homepage: str
     python: str
     source: Source
     revision: list[Revision]

@@ -7,14 +7,28 @@ from __future__ import annotations
 
 from .columns import wide
 from .findings import Cause, Examination, Note
-from .knowledge import known
-from .language import Language
+from .language import Language, of
 from .pages import failure_page
 
 LABELS: dict[Language, dict[str, str]] = {
     "en": {"cause": "cause", "evidence": "evidence", "fix": "fix", "more": "more", "or": "or"},
     "zh": {"cause": "原因", "evidence": "证据", "fix": "修复", "more": "详情", "or": "或"},
 }
+
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "note": "note", "more notes": "note: and {n} more (--json lists them)",
+        "own": "note: {n} check{s} of {subject}'s own faults fail in every environment: {ids}",
+        "not verified": "not verified: {n} check{s}", "json tells": " (--json tells why)",
+        "follow": "{n} further check{s} because of it", "unreached": "{n} were not reached", "and": ", ",
+    },
+    "zh": {
+        "note": "提示", "more notes": "提示: 另有 {n} 条（--json 全部列出）",
+        "own": "提示: {subject} 自身的缺陷使 {n} 项检查在任何环境里都失败: {ids}",
+        "not verified": "not verified（未能验证）: {n} 项检查", "json tells": "（--json 写明原因）",
+        "follow": "因此还有 {n} 项检查失败", "unreached": "{n} 项没有检查到", "and": "，",
+    },
+}  # fmt: skip
 
 NOTES_SHOWN = 6
 REASON_KEPT = 70
@@ -47,8 +61,18 @@ def _summary_zh(found: Examination, what: str) -> str:
     return f"{len(found.causes)} 个问题：{what}（{found.subject}）；{reached}；{found.seconds:.1f} 秒"
 
 
+def first_level(found: Examination, language: Language) -> str:
+    """One line while the examination goes on: what the environment alone shows."""
+    count = len(found.causes)
+    if language == "zh":
+        return f"environment: {f'{count} 个问题' if count else '一切正常'}，{found.passed} 项检查，{found.seconds:.1f} 秒；接着检查后面各级"
+    problems = f"{count} problem{'s' if count != 1 else ''}" if count else "all is well"
+    return f"environment: {problems}, {found.passed} checks in {found.seconds:.1f} s; the rest of the ladder follows"
+
+
 def lines(found: Examination, language: Language = "en") -> list[str]:
-    """The whole report. In Chinese the causes of known failures are; the rest stays as it is."""
+    """The whole report, in the language that was asked for; what programs printed, and commands, stay as they are."""
+    words = WORDS[language]
     out = [summary(found, language)]
     for number, cause in enumerate(found.causes, 1):
         out += ["", *_cause(cause, number if len(found.causes) > 1 else 0, language)]
@@ -56,53 +80,62 @@ def lines(found: Examination, language: Language = "en") -> list[str]:
         out.append("")
     own = [note for note in found.notes if note.own]
     others = [note for note in found.notes if not note.own]
-    out += [_note(note) for note in others[:NOTES_SHOWN]]
+    out += [_note(note, language) for note in others[:NOTES_SHOWN]]
     if len(others) > NOTES_SHOWN:
-        out.append(f"note: and {len(others) - NOTES_SHOWN} more (--json lists them)")
+        out.append(words["more notes"].format(n=len(others) - NOTES_SHOWN))
     if own:
         checks = sum(len(note.checks) for note in own)
-        out.append(f"note: {checks} check{'s' if checks > 1 else ''} of {found.subject}'s own faults fail in every environment: "
-                   f"{', '.join(sorted({note.id for note in own}))}")  # fmt: skip
-    if found.not_verified and found.causes:
+        ids = ", ".join(sorted({note.id for note in own}))
+        out.append(words["own"].format(n=checks, s="s" if checks > 1 else "", subject=found.subject, ids=ids))
+    if found.not_verified:
         count = sum(len(row.checks) for row in found.not_verified)
-        out.append(f"not verified: {count} check{'s' if count > 1 else ''} (--json tells why)")
-    elif found.not_verified:
-        count = sum(len(row.checks) for row in found.not_verified)
-        reasons = "; ".join(f"{row.reason.splitlines()[0][:REASON_KEPT]} ({len(row.checks)})" for row in found.not_verified[:4])
-        more = "; ..." if len(found.not_verified) > 4 else ""
-        out.append(f"not verified: {count} check{'s' if count > 1 else ''}: {reasons}{more}")
+        line = words["not verified"].format(n=count, s="s" if count > 1 else "")
+        if found.causes:
+            out.append(line + words["json tells"])
+        else:
+            reasons = "; ".join(f"{row.reason.splitlines()[0][:REASON_KEPT]} ({len(row.checks)})" for row in found.not_verified[:4])
+            out.append(f"{line}: {reasons}" + ("; ..." if len(found.not_verified) > 4 else ""))
     return out
 
 
+def title(cause: Cause, language: Language) -> str:
+    """What is wrong, in one sentence, in the language that was asked for."""
+    return of(language, cause.title, cause.title_zh)
+
+
 def reason(cause: Cause, language: Language) -> str:
-    """Why, in one paragraph; of a known failure in the language that was asked for."""
-    return " ".join(known(cause.id).explain.cause_zh.split()) if language == "zh" and cause.known else cause.cause
+    """Why, in one paragraph, in the language that was asked for."""
+    return of(language, cause.cause, cause.cause_zh)
 
 
 def _cause(cause: Cause, number: int, language: Language) -> list[str]:
     head, label = f"{number}. " if number else "", LABELS[language]
-    out = [f"{head}[{cause.rung}] {cause.title}"]
+    named = title(cause, language)
+    out = [f"{head}[{cause.rung}] {named}"]
     why = reason(cause, language)
-    if why and why != cause.title:
+    if why and why != named:
         out.append(f"   {label['cause']}: {why}")
     if cause.evidence not in (cause.title, cause.cause):
         out.append(f"   {label['evidence']}: {cause.evidence}")
     lead = f"   {label['fix']}: "
-    out += [f"{lead}{line}" if not index else f"{' ' * wide(lead)}{line}" for index, line in enumerate(cause.fix)]
+    fix = of(language, cause.fix, cause.fix_zh)
+    out += [f"{lead}{line}" if not index else f"{' ' * wide(lead)}{line}" for index, line in enumerate(fix)]
     if cause.known:
         page = failure_page(cause.id)
         out.append(f"   {label['more']}: slowfast-verify explain {cause.id}" + (f" {label['or']} {page}" if page else ""))
-    follows = []
+    follows, words = [], WORDS[language]
     if cause.consequences:
         count = len(cause.consequences)
-        follows.append(f"{count} further check{'s fail' if count > 1 else ' fails'} because of it")
+        follows.append(words["follow"].format(n=count, s="s fail" if count > 1 else " fails"))
     if cause.unreached:
-        follows.append(f"{len(cause.unreached)} were not reached")
-    return [*out, f"   {', '.join(follows)}"] if follows else out
+        follows.append(words["unreached"].format(n=len(cause.unreached)))
+    return [*out, f"   {words['and'].join(follows)}"] if follows else out
 
 
-def _note(note: Note) -> str:
-    first = next((line for line in note.fix if not line.startswith(("FROM ", "USER "))), "")  # of a Dockerfile, what it does
+def _note(note: Note, language: Language) -> str:
+    first = next(
+        (line for line in of(language, note.fix, note.fix_zh) if not line.startswith(("FROM ", "USER "))), ""
+    )  # of a Dockerfile, what it does
     fix = f" -> {first}" if first else ""
     said = note.evidence if len(note.evidence) <= NOTE_KEPT else f"{note.evidence[: NOTE_KEPT - 3]}..."
-    return f"note: [{note.rung}] {said}{fix}"
+    return f"{WORDS[language]['note']}: [{note.rung}] {said}{fix}"

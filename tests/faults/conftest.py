@@ -14,7 +14,7 @@ import pytest
 from slowfast_verify.fault_table import KEY, Result, keep
 
 from ..harness.conftest import here, hurried, put, pytest_configure, token  # noqa: F401 (fixtures)
-from ..harness.httpserver import Site, site
+from ..harness.scripted_site import Site, site
 from .ground import Ground
 
 Tell = Callable[..., None]

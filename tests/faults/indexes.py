@@ -4,74 +4,62 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from ..harness.httpserver import Handler, Server, serving
 
 LOGIN = b"<html><head><title>Login</title></head><body>Please <a href='/help'>log in</a> to use this network.</body></html>"
 
 
-class Index(ThreadingHTTPServer):
+class Index(Server):
     """Serves the folder that tiny_wheel.index has made."""
 
-    daemon_threads = True
-
     def __init__(self, folder: Path, mode: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.folder, self.mode, self.closing = folder, mode, threading.Event()
+        super().__init__(_Handler)
+        self.folder, self.mode = folder, mode
         self.scheme = "https" if mode == "certificate" else "http"
 
     @property
     def address(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.server_port}/simple"
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of these tests."""
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     server: Index
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
-
-    def say(self, status: int, body: bytes, kind: str = "text/html", length: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        self.wfile.write(body)
+    def give(self, status: int, body: bytes, kind: str = "text/html", length: int | None = None) -> None:
+        self.say(status, body, {"Content-Type": kind, "Content-Length": len(body) if length is None else length})
 
     def do_GET(self) -> None:
         mode = self.server.mode
         if mode == "page" or mode.isdigit():
-            self.say(200 if mode == "page" else int(mode), LOGIN if mode == "page" else b"no")
+            self.give(200 if mode == "page" else int(mode), LOGIN if mode == "page" else b"no")
             return
         parts = [part for part in self.path.split("/") if part][1:]
         path = self.server.folder.joinpath(*parts)
         path = path / "index.html" if path.is_dir() else path
         if not path.is_file():
-            self.say(404, b"")
+            self.give(404, b"")
             return
         data, torch = path.read_bytes(), path.name.startswith("torch-")
         if not torch or mode == "certificate":
-            self.say(200, data, "text/html" if path.suffix == ".html" else "application/octet-stream")
+            self.give(200, data, "text/html" if path.suffix == ".html" else "application/octet-stream")
         elif mode == "wheel page":
-            self.say(200, LOGIN)
+            self.give(200, LOGIN)
         elif mode == "dropped":
             self.close_connection = True
         elif mode.startswith("wheel "):
-            self.say(int(mode[6:]), b"no")
+            self.give(int(mode[6:]), b"no")
         elif mode == "cut":
-            self.say(200, data[: len(data) // 2], "application/octet-stream", len(data))
+            self.give(200, data[: len(data) // 2], "application/octet-stream", len(data))
         elif mode == "slow":
-            self.say(200, data[:20], "application/octet-stream", len(data))
+            self.give(200, data[:20], "application/octet-stream", len(data))
             self.wfile.flush()
             self.server.closing.wait(60)
         else:
-            self.say(200, data, "application/octet-stream")
+            self.give(200, data, "application/octet-stream")
 
     def do_HEAD(self) -> None:
         self.send_response(405)
@@ -90,18 +78,12 @@ def certificate(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(folder: Path, mode: str, pem: Path | None = None) -> Iterator[Index]:
+def serving_index(folder: Path, mode: str, pem: Path | None = None) -> Iterator[Index]:
     """An index over a folder, gone at the end."""
     server = Index(folder, mode)
     if pem:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield server
-    finally:
-        server.closing.set()
-        server.shutdown()
-        server.server_close()

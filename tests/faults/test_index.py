@@ -11,10 +11,10 @@ import pytest
 from slowfast_verify import sources
 from slowfast_verify.errors import NotVerifiable
 
-from ..harness.httpserver import Site, says, slow
+from ..harness.scripted_site import Site, says, slow
 from .conftest import Tell
 from .ground import Ground
-from .indexes import certificate, serving
+from .indexes import certificate, serving_index
 
 MODES = {
     "slow": "the index stops in the middle of a wheel",
@@ -45,7 +45,7 @@ def test_an_index_that_fails(tmp_path: Path, tell: Tell, installer: str, mode: s
         if not shutil.which("openssl"):
             pytest.skip("not verified: no openssl to make a certificate with")
         pem = certificate(tmp_path)
-    with serving(tmp_path / "simple", mode, pem) as index:
+    with serving_index(tmp_path / "simple", mode, pem) as index:
         address = index.address if mode != "refused" else "http://127.0.0.1:9/simple"
         code, said = ground.climb(UV_DEFAULT_INDEX=address, PIP_INDEX_URL=address, **HURRY)
     assert code == 4, said
@@ -63,7 +63,7 @@ def test_a_distribution_that_the_index_lacks_is_no_outage(tmp_path: Path) -> Non
     """The counter-example: an index that answers and does not have it is the cell's own failure, with either way of asking."""
     ground = Ground(tmp_path, seconds=0)
     shutil.rmtree(tmp_path / "simple" / "svta")
-    with serving(tmp_path / "simple", "well") as index:
+    with serving_index(tmp_path / "simple", "well") as index:
         code, said = ground.climb(UV_DEFAULT_INDEX=index.address)
     assert (code, ground.outcomes()) == (1, {"failed"}), said
 
@@ -76,6 +76,7 @@ def test_a_host_of_repositories_that_is_away(how: str, web: Site, monkeypatch: p
     monkeypatch.setattr(sources, "ANSWER_SECONDS", 2)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")  # where a machine's own configuration names a copy
     for name, value in (("COUNT", "1"), ("KEY_0", f"url.{address}.insteadOf"), ("VALUE_0", "https://github.com/")):
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     sources.reachable.cache_clear()

@@ -18,7 +18,7 @@ from slowfast_verify.observe import Observation, observe
 from slowfast_verify.target import Target
 
 from .fakes import FAKES, questions
-from .httpserver import Site, site
+from .scripted_site import Site, site
 
 Put = Callable[..., dict[str, Observation]]
 _COUNTER = itertools.count(1)

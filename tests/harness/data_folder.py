@@ -28,7 +28,6 @@ megabytes = 1
 note = "made by the test"
 """
 SUBJECT = """title = "a tiny subject"
-homepage = "https://example.org"
 python = ">=3.6"
 dependency = []
 
@@ -47,6 +46,7 @@ name = "torch"
 trio = true
 """
 KNOWN = """title = "the tiny thing divides by zero"
+title_zh = "那个小东西除以了零"
 rung = "imports"
 
 [[signature]]
@@ -68,7 +68,7 @@ def make(root: Path) -> Path:
     (matrices / "subjects" / "tiny.toml").write_text(SUBJECT, encoding="utf-8")
     (matrices / "questions.toml").write_text("question = []\n", encoding="utf-8")
     (matrices / "selection.toml").write_text("chosen = []\n", encoding="utf-8")
-    for name in ("outages.toml", "room.toml", "share.toml"):
+    for name in ("outages.toml", "room.toml", "share.toml", "system.toml"):
         shutil.copy(layout.matrices() / name, matrices)
     (root / "knowledge" / "divides-by-zero.toml").write_text(KNOWN, encoding="utf-8")
     return root

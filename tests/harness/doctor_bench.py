@@ -13,7 +13,6 @@ from slowfast_verify import installer, layout
 from .tiny_wheel import wheel
 
 SUBJECT = """title = "a tiny subject"
-homepage = "https://example.org"
 python = ">=3.6"
 [source]
 distribution = "tiny"
@@ -35,6 +34,7 @@ module = "beta"
 declared = "the test"
 """
 KNOWN = """title = "alpha does not divide"
+title_zh = "alpha 除以了零"
 rung = "imports"
 [[signature]]
 type = "ZeroDivisionError"
@@ -93,10 +93,12 @@ class Bench:
         """A known failure whose fix installs this."""
         (self.data / "knowledge" / "alpha-does-not-divide.toml").write_text(KNOWN.format(fix=fix), encoding="utf-8")
 
-    def doctor(self, *arguments: str, rung: str = "imports") -> subprocess.CompletedProcess[str]:
+    def doctor(self, *arguments: str, rung: str = "imports", language: str = "en") -> subprocess.CompletedProcess[str]:
         """Run the command on the environment."""
+        spoken = {"SLOWFAST_VERIFY_LANG": language, "PYTHONIOENCODING": "utf-8"}
         argv = [sys.executable, "-m", "slowfast_verify", "doctor", str(self.env), "--subject", "tiny", "--rung", rung, *arguments]
-        return subprocess.run(argv, env=self.variables, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False)
+        return subprocess.run(argv, env={**self.variables, **spoken}, capture_output=True, text=True, encoding="utf-8", timeout=300,
+                              stdin=subprocess.DEVNULL, check=False)  # fmt: skip
 
     def frozen(self) -> list[str]:
         """What is installed."""

@@ -8,7 +8,7 @@ from slowfast_verify.download import Limits
 from slowfast_verify.zoo import Entry, Fetched, Weights, fetch
 
 from . import checkpoint_bytes as make
-from .httpserver import Site
+from .scripted_site import Site
 
 DATA = make.torch_zip({"w": 30_000}).data
 HALF = len(DATA) // 2

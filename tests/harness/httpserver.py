@@ -1,118 +1,55 @@
-"""A loopback web server whose answers are scripted, for tests of downloads: it cuts, stalls, resumes and lies."""
+"""A web server on a free port of this machine, for as long as a test needs it; what it says is its handler's.
+
+The servers of these tests: scripted_site.py (downloads), issue_server.py (a tracker), ../faults/indexes.py (package indexes).
+"""
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
 
 
-class Site(ThreadingHTTPServer):
-    """Gives the answers of its script one after the other, the last one for ever; remembers what was asked."""
+class Server(ThreadingHTTPServer):
+    """closing: set at the end, for handlers that wait."""
 
     daemon_threads = True
-    script: tuple[Answer, ...] = ()
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.asked: list[dict[str, str]] = []
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.closing = threading.Event()
-        self._lock = threading.Lock()
 
-    def says(self, *script: Answer) -> None:
-        self.script, self.asked = script, []
-
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}/{name}"
-
-    def next_answer(self, headers: dict[str, str]) -> Answer:
-        with self._lock:
-            self.asked.append(headers)
-            return self.script[min(len(self.asked), len(self.script)) - 1]
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is part of these tests."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Site
-
-    def do_GET(self) -> None:
-        self.server.next_answer({key.title(): value for key, value in self.headers.items()})(self)
-        self.close_connection = True
+class Handler(BaseHTTPRequestHandler):
+    """Quiet."""
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
 
-    def begin(self, status: int, headers: dict[str, str | int]) -> None:
+    def say(self, status: int, body: bytes, headers: dict[str, str | int] | None = None) -> None:
+        """A whole answer; another Content-Length than the body's may be given."""
         self.send_response(status)
-        for key, value in headers.items():
+        for key, value in ({"Content-Length": len(body)} | (headers or {})).items():
             self.send_header(key, str(value))
         self.end_headers()
+        self.wfile.write(body)
 
 
-Answer = Callable[[_Handler], None]
-
-
-def whole(data: bytes, tag: str = '"v1"', ranges: bool = True) -> Answer:
-    """The file; or, where a range of this same version is asked for, the rest of it."""
-
-    def answer(handler: _Handler) -> None:
-        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-        headers: dict[str, str | int] = {"ETag": tag} if tag else {}
-        if asked and ranges and handler.headers.get("If-Range") in (None, tag):
-            start = int(asked[1])
-            headers |= {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}", "Content-Length": len(data) - start}
-            handler.begin(206, headers)
-            handler.wfile.write(data[start:])
-        else:
-            handler.begin(200, headers | {"Content-Length": len(data)})
-            handler.wfile.write(data)
-
-    return answer
-
-
-def cut(data: bytes, at: int, tag: str = '"v1"', told: bool = True) -> Answer:
-    """The first `at` bytes, then the end of the connection. `told`: the full length was announced."""
-
-    def answer(handler: _Handler) -> None:
-        handler.begin(200, ({"ETag": tag} if tag else {}) | ({"Content-Length": len(data)} if told else {}))
-        handler.wfile.write(data[:at])
-
-    return answer
-
-
-def slow(data: bytes, at: int, every: float | None = None) -> Answer:
-    """The first `at` bytes at once; then silence, or a byte `every` so many seconds, until the test is over."""
-
-    def answer(handler: _Handler) -> None:
-        handler.begin(200, {"ETag": '"v1"', "Content-Length": len(data)})
-        handler.wfile.write(data[:at])
-        for i in range(at, len(data)):
-            if handler.server.closing.wait(every or 60):
-                return
-            handler.wfile.write(data[i : i + 1])
-
-    return answer
-
-
-def says(status: int, body: bytes = b"", **headers: str) -> Answer:
-    """This status, body and headers, whatever is asked."""
-
-    def answer(handler: _Handler) -> None:
-        named = {key.replace("_", "-"): value for key, value in headers.items()}
-        handler.begin(status, {"Content-Length": len(body), **named})
-        handler.wfile.write(body)
-
-    return answer
+S = TypeVar("S", bound=Server)
 
 
 @contextmanager
-def site() -> Iterator[Site]:
-    """A server on a free port of this machine, gone at the end."""
-    server = Site()
+def serving(server: S) -> Iterator[S]:
+    """It answers until the end of the block."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from . import httpserver
 
 REPOSITORY = "ann/slowfast-verify"
 TOKEN = "a-token-of-the-test"
@@ -61,7 +61,7 @@ def issue_server() -> Iterator[Server]:
     """Serve on a free port of this machine."""
     server = Server()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(httpserver.Handler):
         def _speak(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
@@ -70,24 +70,10 @@ def issue_server() -> Iterator[Server]:
             allowed = self.headers.get("Authorization") == f"Bearer {TOKEN}"
             status, answer = server.answer(self.command, parts.path, parse_qs(parts.query), body) if allowed else (401, {})
             said = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+            self.say(status, said, {"Content-Type": "application/json"})
 
         do_GET = do_POST = do_PATCH = _speak  # noqa: N815 (the names that http.server calls)
 
-        def log_message(self, format: str, *arguments: Any) -> None:
-            """Quiet."""
-
-    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.address = f"http://127.0.0.1:{web.server_address[1]}"
-    thread = threading.Thread(target=web.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with httpserver.serving(httpserver.Server(Handler)) as web:
+        server.address = web.address
         yield server
-    finally:
-        web.shutdown()
-        web.server_close()
-        thread.join()

@@ -1,53 +1,18 @@
-"""The first bad commit is found in a throw-away repository, with stubs for what looks at a commit; one search runs through a real cell."""
+"""The first bad commit is found in a throw-away repository, with stubs for what looks at one; test_moving.py searches a real cell."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from slowfast_verify import bisect_page, bisection, climb, moving, provision
-from slowfast_verify.clone import fingerprint
-from slowfast_verify.errors import Infrastructure, NotVerifiable, Problem
+from slowfast_verify import bisect_page, bisection
+from slowfast_verify.errors import NotVerifiable, Problem
 from slowfast_verify.history import History
-from slowfast_verify.record import CheckResult, FailureDetail, Outcome, Provisioned, Record
+from slowfast_verify.record import Record
 
-from .data_folder import append, edit
-from .test_provision import Ground, ground  # noqa: F401 (a fixture)
-
-Words = dict[str, str]
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", "-C", str(folder), *identity, *arguments], capture_output=True, text=True, check=True, timeout=60)
-    return done.stdout.strip()
-
-
-def commit(folder: Path, text: str, subject: str) -> str:
-    (folder / "state.py").write_text(text, encoding="utf-8")
-    git(folder, "add", "-A")
-    git(folder, "commit", "--quiet", "--allow-empty", "-m", subject)
-    return git(folder, "rev-parse", "HEAD")
-
-
-def repository(folder: Path, count: int) -> list[str]:
-    """A repository of `count` commits on branch main, oldest first."""
-    folder.mkdir()
-    git(folder, "init", "--quiet", "-b", "main")
-    return [commit(folder, f"N = {number}\n", f"commit {number}") for number in range(count)]
-
-
-def record(**outcomes: Outcome) -> Record:
-    """A record with one check at each rung that is named."""
-    checks = [
-        CheckResult(id=f"{rung}::stub", rung=rung, outcome=outcome, knowledge="stub" if outcome.startswith("failed") else None,
-                    failure=FailureDetail(how="raised", type="Stub", message=f"{rung} fell") if outcome.startswith("failed") else None)
-        for rung, outcome in outcomes.items()
-    ]  # fmt: skip
-    return Record(cell="stub", run="2026-01-01", suite="0", target={}, checks=checks)
+from .commits import begin, commit, git, record
 
 
 class Stub:
@@ -72,7 +37,8 @@ def search(root: Path, stub: Stub) -> bisection.Search:
 
 @pytest.fixture
 def commits(tmp_path: Path) -> list[str]:
-    return repository(tmp_path / "repo", 16)
+    begin(tmp_path / "repo")
+    return [commit(tmp_path / "repo", {"state.py": f"N = {number}\n"}, f"commit {number}") for number in range(16)]
 
 
 def test_the_first_bad_commit_is_named(tmp_path: Path, commits: list[str]) -> None:
@@ -131,7 +97,7 @@ def test_commits_of_two_branches_are_refused(tmp_path: Path, commits: list[str])
     """A good commit that is no ancestor of the bad one has no first bad commit after it."""
     repo = tmp_path / "repo"
     git(repo, "checkout", "--quiet", "-b", "side", commits[2])
-    aside = commit(repo, "N = 99\n", "aside")
+    aside = commit(repo, {"state.py": "N = 99\n"}, "aside")
     stub = Stub([*commits, aside], from_nine)
     with pytest.raises(Problem, match="is no ancestor") as caught:
         search(tmp_path, stub).run(aside, commits[15])
@@ -225,124 +191,3 @@ def test_results_come_back_from_their_files(tmp_path: Path, commits: list[str]) 
     (tmp_path / "reports" / "x.json").write_text("{}", encoding="utf-8")
     with pytest.raises(Problem, match="not the result of a bisection"):
         bisect_page.load(tmp_path / "reports")
-
-
-STUB_SUBJECT = """
-[[phase]]
-name = "sources"
-checkout = true
-"""
-WORKAROUND = """title = "the stub needs an edit"
-rung = "imports"
-
-[[signature]]
-message = "no such edit"
-
-[explain]
-cause = "it was written so"
-cause_zh = "就是这样"
-
-[[fix]]
-why = "shows that edits follow the checkout"
-[[fix.edit]]
-file = "edited.py"
-find = "before"
-replace = "after"
-"""
-
-
-@pytest.fixture
-def upstream(tmp_path: Path, ground: Ground) -> tuple[Ground, list[str]]:  # noqa: F811
-    """A cell whose subject is a git repository of eight commits; the sixth one raises at import."""
-    repo = tmp_path / "upstream"
-    repo.mkdir()
-    git(repo, "init", "--quiet", "-b", "main")
-    made = []
-    for number in range(8):
-        (repo / "edited.py").write_text(f"word = 'before'\nnumber = {number}\n", encoding="utf-8")
-        made.append(commit(repo, f"N = {number}\n" + ("raise ValueError('fell')\n" if number >= 5 else ""), f"upstream {number}"))
-    git(repo, "config", "uploadpack.allowFilter", "true")
-    git(repo, "config", "uploadpack.allowAnySHA1InWant", "true")
-    edit(ground.subject, 'distribution = "tiny"', f'git = "{repo.as_uri()}"')
-    edit(ground.subject, 'version = "1.0"', f'commit = "{made[0]}"\nworkarounds = ["stub-edit"]')
-    (ground.root / "knowledge" / "stub-edit.toml").write_text(WORKAROUND, encoding="utf-8")
-    append(ground.subject, STUB_SUBJECT)
-    return ground, made
-
-
-def look_at(cell: object, folder: Path, *, made: Path, **more: object) -> tuple[Record, int]:
-    """In the place of the suites: the clone's own Python imports the checkout, and says whether the edit is there."""
-    standing = Provisioned.model_validate_json(made.read_text(encoding="utf-8"))
-    code = "import sys, edited; assert edited.word == 'after'; import state"
-    done = subprocess.run([standing.python, "-c", code], cwd=standing.checkout, capture_output=True, text=True, check=False, timeout=60)
-    if "AssertionError" in done.stderr:
-        raise Infrastructure("the edit is not there")
-    return record(imports="failed" if done.returncode else "passed"), 0
-
-
-def test_the_code_of_a_working_copy_stands_in_the_cells_environment(
-    upstream: tuple[Ground, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A fork's shallow checkout, as a workflow has it: its commit is verified, nothing uncommitted, and the cell stays as it was."""
-    place, made = upstream
-    from slowfast_verify import knowledge, layout
-
-    monkeypatch.setattr(layout, "knowledge", lambda: place.root / "knowledge")
-    knowledge.all_known.cache_clear()
-    matrix = place.matrix
-    cell = matrix.cell(place.id)
-    standing = provision.provision(cell, matrix, place.said.append)
-    before = fingerprint(place.folder)
-    fork = tmp_path / "fork"
-    subprocess.run(["git", "clone", "--quiet", "--depth", "1", (tmp_path / "upstream").as_uri(), str(fork)], check=True, timeout=60)
-    own = commit(fork, "N = 'of the fork'\n", "of the fork")
-    (fork / "state.py").write_text("raise ValueError('not committed')\n", encoding="utf-8")
-    try:
-        file = moving.with_checkout(cell, matrix, standing, fork, place.said.append)
-    finally:
-        knowledge.all_known.cache_clear()
-    found = Provisioned.model_validate_json(file.read_text(encoding="utf-8"))
-    code = "import edited, state; print(edited.word, state.N)"
-    done = subprocess.run([found.python, "-c", code], cwd=found.checkout, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "after of the fork" and found.runner == "checkout"
-    assert any(own[:7] in line for line in place.said) and "not committed" in place.said[-1]
-    assert fingerprint(place.folder) == before and made
-    with pytest.raises(Problem, match="no git checkout"):
-        moving.take(found, tmp_path / "nothing")
-
-
-def test_what_a_working_copy_mended_is_no_error() -> None:
-    """An expectation of the cell's revision that does not come true is a pass; one with * is dropped; a failure stays."""
-    checks = [
-        CheckResult(id="demo::a", rung="demo", outcome="passed unexpectedly", knowledge="k"),
-        CheckResult(id="demo::*", rung="demo", outcome="passed unexpectedly", knowledge="k", reason="no check failed for this cause"),
-        CheckResult(id="demo::b", rung="demo", outcome="failed"),
-    ]
-    found = moving.without_expectations(record().model_copy(update={"checks": checks}))
-    assert [(check.id, check.outcome) for check in found.checks] == [("demo::a", "passed"), ("demo::b", "failed")]
-    assert climb.exit_code(found) == 1
-
-
-def test_a_real_cell_is_searched_and_left_as_it_was(
-    upstream: tuple[Ground, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Built by uv, cloned, its checkout moved from commit to commit with the cell's edits; the cell's own files do not change."""
-    place, made = upstream
-    from slowfast_verify import knowledge, layout
-
-    monkeypatch.setattr(layout, "knowledge", lambda: place.root / "knowledge")
-    knowledge.all_known.cache_clear()
-    matrix = place.matrix
-    cell = matrix.cell(place.id)
-    standing = provision.provision(cell, matrix, place.said.append)
-    before = fingerprint(place.folder)
-    monkeypatch.setattr(climb, "verify_cell", look_at)
-    try:
-        found = bisection.of_cell(cell, matrix, "one", "main", None, say=place.said.append)
-    finally:
-        knowledge.all_known.cache_clear()
-    assert found.first and (found.first.commit, found.first.subject) == (made[5], "upstream 5")
-    assert fingerprint(place.folder) == before
-    assert not [line for line in place.said if "does not fit" in line]
-    assert provision.standing(cell, matrix) == standing
-    assert not (layout.home() / "bisect" / cell.id / "cell").exists()

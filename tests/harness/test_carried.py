@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import carried, compatibility, report
+from slowfast_verify import carried, compatibility, provenance, report
 from slowfast_verify.collection import Held
 from slowfast_verify.provenance import run_id
+from slowfast_verify.reading import moment
 from slowfast_verify.record import SCHEMA, CheckResult, Outcome, Provisioned, Record
 
 CELL = "linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"
@@ -82,21 +83,21 @@ def test_other_inputs_another_build_and_another_suite_end_it(standing: Provision
 
 def test_a_file_of_the_suite_is_part_of_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A changed check, expectation or probe makes another suite of it."""
-    for name in carried.JUDGING:
+    for name in provenance.JUDGING:
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "knowledge" / "x.toml").write_text("1")
-    monkeypatch.setattr(carried.layout, "root", lambda: tmp_path)
-    before = carried.suite_state.__wrapped__()
-    assert carried.suite_state.__wrapped__() == before
+    monkeypatch.setattr(provenance.layout, "root", lambda: tmp_path)
+    before = provenance.suite_state.__wrapped__()
+    assert provenance.suite_state.__wrapped__() == before
     (tmp_path / "knowledge" / "x.toml").write_text("12")
-    assert carried.suite_state.__wrapped__() != before
+    assert provenance.suite_state.__wrapped__() != before
 
 
 def test_thirty_days_end_it_and_so_does_a_clock_that_was_moved_back(standing: Provisioned) -> None:
     """Nothing older than thirty days is carried over, and nothing from the future."""
     made = record()
     carried.keep(standing, made, carried.state_of(standing))
-    then = carried.made_at(made)
+    then = moment(made.run)
     assert carried.carried_over(standing, then + timedelta(days=29))
     assert carried.carried_over(standing, then + timedelta(days=31)) is None
     assert carried.carried_over(standing, then - timedelta(seconds=1)) is None

@@ -15,6 +15,7 @@ from slowfast_verify.errors import NotVerifiable
 from slowfast_verify.matrix import Matrix, default
 
 from . import data_folder
+from .commits import begin, commit
 from .data_folder import append, cell_id, edit
 from .engines import base_or_skip, listing
 from .image_reading import everything_in
@@ -29,18 +30,9 @@ def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, s
     commits = {}
     for name in ("tiny", "more"):
         folder = tmp_path / MIRROR / name
-        git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
-        for key in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
-            subprocess.run([*git, "config", key, "true"], check=True)
-        (folder / f"{name}.py").write_text('state = "as it was"\n', encoding="utf-8")
-        (folder / "setup.py").write_text(
-            f'from setuptools import setup\n# "PIL" "sklearn"\nsetup(name={name!r}, version=\'1\', py_modules=[{name!r}])\n',
-            encoding="utf-8",
-        )
-        subprocess.run([*git, "add", "."], check=True)
-        subprocess.run([*git, "commit", "--quiet", "-m", "x"], check=True)
-        commits[name] = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        begin(folder)
+        setup = f'from setuptools import setup\n# "PIL" "sklearn"\nsetup(name={name!r}, version=\'1\', py_modules=[{name!r}])\n'
+        commits[name] = commit(folder, {f"{name}.py": 'state = "as it was"\n', "setup.py": setup}, "x")
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{(tmp_path / MIRROR).as_uri()}/.insteadOf")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", f"{ADDRESS}/")

@@ -221,7 +221,8 @@ def test_every_known_failure_has_its_page(tmp_path: Path) -> None:
     """Each id that doctor or diagnose may name is an address of the page, with cause, both languages, and what mends it."""
     path = made(tmp_path, [])
     heads, told = front(path)["failures"], block(path, "failures")
-    assert [head[0] for head in heads] == sorted(knowledge.all_known())
+    rows = knowledge.all_known()
+    assert [(head[0], head[1], head[3]) for head in heads] == [(name, rows[name].title, rows[name].title_zh) for name in sorted(rows)]
     assert all(row["cause"] and row["cause_zh"] and (row.get("fix") or row.get("unsure")) for row in told)
 
 

@@ -83,8 +83,8 @@ def test_the_cause_comes_before_what_it_brought_about(monkeypatch: pytest.Monkey
     """Of two that match, a consequence of the other is left out, and a rule for a whole class stands back."""
 
     def entry(name: str, words: str, **more: object) -> index.Entry:
-        empty = dict.fromkeys(("cause", "cause_zh", "unsure"), "") | {"fix": [], "seen_in": [], "dead_ends": []}
-        shown = {"title": name, "rung": "imports", "carried_out": False, "tried": "", **empty}
+        empty = dict.fromkeys(("cause", "cause_zh", "unsure", "unsure_zh", "tried_zh"), "") | {"fix": [], "seen_in": [], "dead_ends": []}
+        shown = {"title": name, "title_zh": name, "rung": "imports", "carried_out": False, "tried": "", **empty}
         values = {"generic": False, "consequence_of": [], "between": [], **more}
         return index.Entry(id=name, rules=[index.Rule(text=words)], shown=shown, **values)  # type: ignore[arg-type]
 

@@ -77,6 +77,10 @@ def test_missing_package_is_one_cause_on_the_first_level(bench: Bench) -> None:
     text = bench.doctor().stdout
     positions = [text.index(word) for word in ("[environment]", "cause: ", "evidence: ", "fix: ", "because of it")]
     assert positions == sorted(positions)
+    told = bench.doctor(language="zh").stdout
+    assert "[environment] alpha 没有安装" in told and "搜索路径上哪里都没有它" in told, told
+    told = bench.doctor(language="zh").stdout
+    assert "[environment] alpha 没有安装" in told and "搜索路径上哪里都没有它" in told, told
 
 
 def test_hanging_import_ends_in_its_limit(bench: Bench) -> None:
@@ -283,4 +287,5 @@ def test_json_keys_are_the_promised_ones(bench: Bench) -> None:
     raw: dict[str, Any] = json.loads(bench.doctor("--json").stdout)
     assert {"schema", "target", "subject", "verdict", "reached", "seconds", "causes", "notes", "not_verified"} <= set(raw)
     assert {"id", "rung", "title", "cause", "evidence", "fix", "consequences"} <= set(raw["causes"][0])
-    assert raw["schema"] == 1
+    assert raw["schema"] == 2
+    assert {"title_zh", "cause_zh", "fix_zh"} <= set(raw["causes"][0])

@@ -68,6 +68,8 @@ def test_a_fix_that_does_not_help_is_taken_back(bench: Bench) -> None:
     broken.write_text("1 / 0\n", encoding="utf-8")
     bench.know("gamma")
     before = bench.frozen()
+    assert "# alpha 除以了零" in bench.doctor("--dry-run", language="zh").stdout
+    assert "# alpha does not divide" in bench.doctor("--dry-run").stdout
     done = bench.doctor("--fix", "--yes")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "nothing improved" in done.stderr

@@ -17,7 +17,7 @@ from slowfast_verify.zoo import fetch, place
 
 from . import checkpoint_bytes as make
 from .fetching import DATA, HALF, get, left, weights
-from .httpserver import Site, cut, says, slow, whole
+from .scripted_site import Site, cut, says, slow, whole
 
 # -- a fetch that succeeds ---------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ flumox.errors.ContainerError: stream 3 of {HOME}/clip-1.mp4 at 0x7f3a2b has frob
 ELSEWHERE = r"""ContainerError: stream 11 of D:\films\b.mp4 at 0x5500 has frobnicator 'quux' 1.0, wanted >= 2.5.1"""
 FILLED = {
     "title": "The film's frobnicator is too old",
+    "title_zh": "影片里的组件太旧",
     "cause_zh": "影片里的组件太旧了，读取时会失败",
 }
 

@@ -118,10 +118,12 @@ def test_is_complete(identifier: str) -> None:
     """
     failure = knowledge.known(identifier)
     text = (layout.knowledge() / f"{identifier}.toml").read_text(encoding="utf-8")
-    assert MARK not in text, f"{identifier}: a draft; fill in what is marked {MARK!r}"
+    left = [line.partition("=")[0].strip(" #") for line in text.splitlines() if MARK in line]
+    assert not left, f"{identifier}: a draft; fill in what is marked {MARK!r}: {', '.join(left)}"
     assert failure.signature and failure.seen_in and failure.fix, f"{identifier}: no signature, no source or no fix"
     assert failure.example and failure.example.text.strip() and failure.example.origin, f"{identifier} has no example"
     assert re.search(r"[\u4e00-\u9fff]{4}", failure.explain.cause_zh), f"{identifier}: the Chinese explanation is not Chinese"
+    assert re.search(r"[\u4e00-\u9fff]{2}", failure.title_zh), f"{identifier}: the Chinese title is not Chinese"
     assert bool(failure.witness) != bool(failure.unreproduced), f"{identifier}: a loop shows it, or a reason why none does: one of the two"
     assert not set(failure.consequence_of) - set(IDS), f"{identifier}: a consequence of what does not exist"
     assert not re.search(r"[\u4e00-\u9fff]", failure.title + failure.explain.cause), f"{identifier}: the English one is"
@@ -193,9 +195,16 @@ def test_what_ended_it_outweighs_what_was_printed() -> None:
     """A warning that was survived does not take the place of the exception, however long its signature is."""
     explain = knowledge.Explain(cause="c", cause_zh="c")
     warned = KnownFailure(
-        id="warned", title="w", rung="imports", explain=explain, signature=[Signature(text="a long and very characteristic warning")]
+        id="warned",
+        title="w",
+        title_zh="w",
+        rung="imports",
+        explain=explain,
+        signature=[Signature(text="a long and very characteristic warning")],
     )
-    raised = KnownFailure(id="raised", title="r", rung="imports", explain=explain, signature=[Signature(type="KeyError", message="x")])
+    raised = KnownFailure(
+        id="raised", title="r", title_zh="r", rung="imports", explain=explain, signature=[Signature(type="KeyError", message="x")]
+    )
 
     def first(failure: Failure) -> str:
         return ranked([warned, raised], lambda row: row.signature, failure)[0].id

@@ -22,7 +22,7 @@ CELL = Cell(os=this_os(), python="3.11", torch="0", accelerator="cpu", installer
 FIX = Action(file=[File(path="{site}/thing.py", text="NAME = 'thing'\n")])
 BREAK = Action(remove=["{site}/thing.py"])
 MISSING = KnownFailure(
-    id="missing-thing", title="t", rung="imports", explain=Explain(cause="c", cause_zh="c"),
+    id="missing-thing", title="t", title_zh="t", rung="imports", explain=Explain(cause="c", cause_zh="c"),
     signature=[Signature(type="ModuleNotFoundError", message="No module named 'thing'")],
     fix=[Action(advice="put it there"), FIX], reproduce=[BREAK], witness=Witness(python="import thing"),
 )  # fmt: skip

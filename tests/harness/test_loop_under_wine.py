@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not emulator.all_emulators()["wine"].fits_here()
 SHELL = 'shift; [ "$1" = -c ] && exec sh -c "$2"; cat > /dev/null; echo "it starts"'
 SAYS = '[ -e {tmp}/there ] || { [ "$LC_ALL" = zh ] && echo 找不到模块 || echo Module not found; exit 1; }'
 WORDS = KnownFailure(
-    id="words", title="t", rung="imports", explain=Explain(cause="c", cause_zh="c"),
+    id="words", title="t", title_zh="t", rung="imports", explain=Explain(cause="c", cause_zh="c"),
     signature=[Signature(text="Module not found"), Signature(text="找不到模块")], reproduce=[Action(remove=["{tmp}/there"])],
     fix=[Action(file=[File(path="{tmp}/there", text="")])], witness=Witness(environment="windows", python=SAYS, locales=["zh"]),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from slowfast_verify import columns
+from slowfast_verify.knowledge import known
 
 LOG = "ModuleNotFoundError: No module named 'scipy'\n"
 COMMANDS = (["--help"], ["doctor", "--help"], ["cells"], ["explain", "missing-scipy"], ["recipe", "--os", "linux", "--shell", "bash"])
@@ -73,6 +74,8 @@ def test_the_locale_and_the_variable_choose_the_language() -> None:
             told = run(*words, *command, text=text, PYTHONIOENCODING="utf-8", **variables).stdout.decode()
             first = told.index("slowfast/datasets/transform.py")
             assert ("用" in told[first : first + 40]) == chinese, (variables, words, told)
+            title = known("missing-scipy").title_zh if chinese else known("missing-scipy").title
+            assert "".join(title.split()) in "".join(told.split()), (variables, words, told)
     wrong = run("--lang", "zn", "cells")
     assert wrong.returncode == 2 and b"did you mean 'zh'?" in wrong.stderr and b"Traceback" not in wrong.stderr
 

@@ -54,10 +54,13 @@ def test_a_page_says_what_the_text_says(monkeypatch: pytest.MonkeyPatch) -> None
     for language, word in (("en", "evidence"), ("zh", "证据")):
         monkeypatch.setenv("SLOWFAST_VERIFY_LANG", language)
         monkeypatch.setattr("slowfast_verify.language.showable", lambda text: True)
-        one = shown(causes=[Cause(id="missing-scipy", known=True, rung="imports", title="T", cause="C", evidence="E", fix=["a b", "c d"])])
+        cause = Cause(id="missing-scipy", known=True, rung="imports", title="T", title_zh="题", cause="C", cause_zh="因", evidence="E",
+                      fix=["a b", "c d"])  # fmt: skip
+        one = shown(causes=[cause])
         for text in (repr(one), one._repr_html_()):
-            assert all(part in text for part in ("T", "E", "a b", "c d", word, "slowfast-verify explain missing-scipy"))
-            assert ("高斯模糊" in text) == (language == "zh")
+            assert all(part in text for part in ("E", "a b", "c d", word, "slowfast-verify explain missing-scipy"))
+            assert ("] T" in text, "] 题" in text) == (language == "en", language == "zh")
+            assert ("cause: C" in text, "原因: 因" in text) == (language == "en", language == "zh")
 
 
 def execute(source: str, folder: Path, **variables: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import layout, planning, sources
+from slowfast_verify import interpreter, layout, planning, sources
 from slowfast_verify import record as records
 from slowfast_verify.matrix import default, runnable
 from slowfast_verify.record import CheckResult, Record
@@ -20,18 +20,26 @@ def test_plain_run_offers_the_selection() -> None:
     assert planning.offered(["nox", "-s", "matrix"]) == default().selection()
 
 
-@pytest.mark.parametrize("arguments", [["nox", "-s", "matrix(linux-x)"], ["nox", "-s", "matrix", "-k", "torch2"], ["nox", "--keywords=x"]])
-def test_naming_or_filtering_chooses_among_all(arguments: list[str]) -> None:
-    """Once somebody names a cell or filters, every cell that this machine can run is there to choose from."""
+@pytest.mark.parametrize("arguments", [["nox", "-s", "matrix", "-k", "torch2"], ["nox", "--keywords=x"]])
+def test_filtering_chooses_among_all(arguments: list[str]) -> None:
+    """Once somebody filters, every cell that this machine can run is there to choose from."""
     assert planning.offered(arguments) == [cell for cell in default().cells.values() if runnable(cell)]
+
+
+@pytest.mark.parametrize("session", ["matrix", "recipe"])
+def test_a_named_cell_is_offered_alone(session: str) -> None:
+    """Whoever names a cell gets a plan of that one; what is handed on to pytest filters nothing here."""
+    cell, other = "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5", "linux-py3.8-torch1.8.0-cpu-pip-pytorchvideo@0.1.5"
+    named = ["nox", "-s", f"{session}({cell})", f"{session}({other})", "--", "-k", "decode"]
+    assert planning.offered(named) == [found for found in map(default().cell, (cell, other)) if runnable(found)]
+    assert set(planning.offered([*named[:3], "matrix"])) == {*planning.offered(named[:3]), *default().selection()}
 
 
 def test_a_cell_outside_the_stacks_is_offered_by_its_name() -> None:
     """A cell that is drawn up by rule is a session once somebody names it; one that cannot exist is none."""
     cell = "linux-py3.11-torch2.5.1-cpu-uv-pytorchvideo@main"
-    extra = set(planning.offered(["nox", "-s", f"matrix({cell})"])) - set(default().cells.values())
-    assert [found.id for found in extra] == ([cell] if runnable(default().cell(cell)) else [])
-    assert planning.offered(["nox", "-s", "matrix(linux-py3.7-torch2.5.1-cpu-uv-pytorchvideo@main)"])
+    assert [found.id for found in planning.offered(["nox", "-s", f"matrix({cell})"])] == ([cell] if runnable(default().cell(cell)) else [])
+    assert planning.offered(["nox", "-s", "matrix(linux-py3.7-torch2.5.1-cpu-uv-pytorchvideo@main)"]) == default().selection()
 
 
 def test_cell_of_another_system_is_skipped_with_its_reason() -> None:
@@ -43,6 +51,7 @@ def test_cell_of_another_system_is_skipped_with_its_reason() -> None:
 def test_unreachable_source_is_skipped_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell whose repository does not answer is skipped, and the address is named."""
     monkeypatch.setattr(sources, "reachable", lambda address: "no route")
+    monkeypatch.setattr(interpreter, "find", lambda version: Path(sys.executable))
     (row,) = planning.plan_of(["linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"])
     assert row.skipped == "source unreachable: https://github.com/facebookresearch/SlowFast"
 

@@ -23,6 +23,7 @@ from slowfast_verify.provision import InstallFailed
 from slowfast_verify.record import Provisioned
 
 from . import data_folder
+from .commits import begin, commit
 from .data_folder import append, cell_id, edit
 from .tiny_wheel import index, wheel
 
@@ -226,16 +227,10 @@ def test_a_failed_build_is_built_again(ground: Ground) -> None:
 def test_a_commit_is_checked_out_and_edited(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A subject from git is there at its commit, and the lock names the address and not a path of this machine."""
     upstream = tmp_path / "upstream"
-    git = ["git", "-C", str(upstream), "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "init", "--quiet", str(upstream)], check=True)
-    for key in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
-        subprocess.run([*git, "config", key, "true"], check=True)
-    (upstream / "tiny.py").write_text("state = 1\n", encoding="utf-8")
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "--quiet", "-m", "x"], check=True)
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    begin(upstream)
+    made = commit(upstream, {"tiny.py": "state = 1\n"}, "x")
     edit(ground.subject, 'distribution = "tiny"', f'git = "{upstream.as_uri()}"')
-    edit(ground.subject, 'version = "1.0"', f'commit = "{commit}"')
+    edit(ground.subject, 'version = "1.0"', f'commit = "{made}"')
     append(ground.subject, '[[phase]]\nname = "sources"\ncheckout = true')
     found = ground.build()
     assert found.checkout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from slowfast_verify import causes, compatibility, layout, report
+from slowfast_verify import causes, compatibility, knowledge, layout, report
 from slowfast_verify import record as records
 from slowfast_verify.record import CheckResult, FailureDetail, Record
 
@@ -51,6 +51,19 @@ def test_same_cause_is_told_once_with_its_cells_and_its_fix() -> None:
     (cause,) = causes.gather(shown)
     assert cause.id == "pytorchvideo-cat-all-gather" and cause.cells == {"a": 1, "b": 1}
     assert any("--force-reinstall" in step for step in cause.fix)
+
+
+def test_the_terminal_names_a_cause_in_the_language_of_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a failure and of what fails as expected; the file for everybody stays English."""
+    row = knowledge.known("pytorchvideo-cat-all-gather")
+    known = failed("cannot import name 'cat_all_gather'", row.id)
+    shown = [record("a", known), record("b", known.model_copy(update={"outcome": "failed as expected"}))]
+    monkeypatch.setattr("slowfast_verify.language.showable", lambda text: True)
+    for language, title in (("en", row.title), ("zh", row.title_zh)):
+        monkeypatch.setenv("SLOWFAST_VERIFY_LANG", language)
+        report.print_summary(shown, Console(file=(out := io.StringIO()), width=300))
+        assert out.getvalue().count(title) == 2, out.getvalue()
+        assert row.title in compatibility.markdown([held(one) for one in shown])
 
 
 def test_failures_that_differ_in_numbers_are_one_cause() -> None:

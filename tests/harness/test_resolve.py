@@ -179,3 +179,11 @@ def test_a_system_that_is_none_is_told(system: str, next: str) -> None:
     done = CliRunner().invoke(app, ["resolve", CELL, "--system", system])
     assert done.exit_code != 0
     assert next in str(done.exception)
+
+
+def test_a_conda_cell_is_asked_of_its_channels_and_of_no_index() -> None:
+    """uv is not asked for it: the reason says who could be."""
+    cell = default().cell("linux-py3.8-torch1.8.0-cpu-conda-pytorchvideo@0.1.5")
+    work = resolve.prepare([cell], default())
+    assert not work.questions
+    assert resolve.results([cell], default(), work)[0].reason == resolve.CHANNELS

@@ -1,6 +1,6 @@
 """No token and no password reaches what is kept or shown: records, locks, COMPATIBILITY.md, the summary, the logs of a build.
 
-What doctor --share takes out beside that (names, hosts, homes) is in test_share.py, whose secrets are planted here as well.
+What doctor --share takes out beside that (names, hosts, homes) is in test_share.py; both plant the same secrets (planted.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from slowfast_verify.ending import run_to_end
 from slowfast_verify.record import CheckResult, FailureDetail, Record
 from slowfast_verify.running import Bounded
 
-from .test_share import NAMES, SECRETS, TOKENS, word
+from .planted import NAMES, SECRETS, TOKENS, word
 
 KINDS = [*TOKENS, "KEY=value", "JSON", "option", "bearer", "bearer in a dict", "basic", "cookie", "address with a password",
          "address with a token", "signed address", "netrc"]  # fmt: skip

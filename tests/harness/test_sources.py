@@ -12,6 +12,7 @@ import pytest
 from slowfast_verify import installer, sources
 from slowfast_verify.errors import Infrastructure, NotVerifiable
 
+from .commits import begin, commit, git
 from .tiny_wheel import wheel
 
 CLOSED = "127.0.0.1:1"  # nothing listens on port 1
@@ -26,6 +27,14 @@ def said(*argv: str, **more: str) -> str:
     return done.stdout + done.stderr
 
 
+PIP_ASKS = (sys.executable, "-m", "pip", "--isolated", "download")
+
+
+def uv_asks(*words: str) -> list[str]:
+    """uv as it would install, without installing."""
+    return [installer.uv(), "pip", "install", "--no-config", "--python", sys.executable, "--dry-run", *words]
+
+
 @pytest.mark.parametrize(
     "address", [f"https://{CLOSED}/x.git", "https://nonesuch.invalid/x.git", f"git://{CLOSED}/x", "file:///nonesuch/x.git"]
 )
@@ -38,8 +47,7 @@ def test_a_repository_that_does_not_answer_is_a_source(address: str) -> None:
 
 def test_a_repository_that_an_installer_cannot_reach_is_a_source() -> None:
     """The same when uv is to install from it."""
-    text = said(installer.uv(), "pip", "install", "--no-config", "--python", sys.executable, "--dry-run", "--no-index",
-                f"svtx @ git+https://{CLOSED}/x.git")  # fmt: skip
+    text = said(*uv_asks("--no-index", f"svtx @ git+https://{CLOSED}/x.git"))
     found = sources.outage_in(text)
     assert isinstance(found, NotVerifiable), text
     assert found.what == "source unreachable"
@@ -48,32 +56,8 @@ def test_a_repository_that_an_installer_cannot_reach_is_a_source() -> None:
 @pytest.mark.parametrize("host", [CLOSED, "nonesuch.invalid"])
 def test_an_index_that_does_not_answer_is_infrastructure(host: str) -> None:
     """What uv and pip say of an index that refuses the connection or has no address: neither red nor green."""
-    uv = [
-        installer.uv(),
-        "pip",
-        "install",
-        "--no-config",
-        "--python",
-        sys.executable,
-        "--dry-run",
-        "--default-index",
-        f"https://{host}/simple",
-        "svtx",
-    ]
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--isolated",
-        "download",
-        "--retries",
-        "1",
-        "--index-url",
-        f"https://{host}/simple",
-        "--no-deps",
-        "svtx",
-    ]
-    for argv in (uv, pip):
+    uv = uv_asks("--default-index", f"https://{host}/simple", "svtx")
+    for argv in (uv, [*PIP_ASKS, "--retries", "1", "--index-url", f"https://{host}/simple", "--no-deps", "svtx"]):
         text = said(*argv, UV_INDEX="", UV_FIND_LINKS="")
         found = sources.outage_in(text)
         assert isinstance(found, Infrastructure), text
@@ -110,21 +94,8 @@ def test_a_conflict_is_no_outage(tmp_path: Path) -> None:
     folder = str(tmp_path)
     wheel(tmp_path, "svta", "1.0", "svtb<2")
     wheel(tmp_path, "svtb", "2.0")
-    uv = [
-        installer.uv(),
-        "pip",
-        "install",
-        "--no-config",
-        "--python",
-        sys.executable,
-        "--dry-run",
-        "--no-index",
-        "--find-links",
-        folder,
-        "svta",
-    ]
-    pip = [sys.executable, "-m", "pip", "--isolated", "download", "--no-index", "--find-links", folder, "svta"]
-    for argv in (uv, pip):
+    words = ["--no-index", "--find-links", folder, "svta"]
+    for argv in (uv_asks(*words), [*PIP_ASKS, *words]):
         text = said(*argv)
         assert "svtb" in text
         assert sources.outage_in(text) is None, text
@@ -171,9 +142,8 @@ def test_an_address_is_asked_for_its_answer(tmp_path: Path) -> None:
 
 def test_a_local_copy_serves_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """git's insteadOf is honoured: a machine that cannot reach the host uses its copy."""
-    git = ["git", "-C", str(tmp_path / "copy"), "-c", "user.name=me", "-c", "user.email=me@example.org"]
-    subprocess.run(["git", "init", "--quiet", str(tmp_path / "copy")], check=True)
-    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "one"], check=True)
+    begin(tmp_path / "copy")
+    commit(tmp_path / "copy", {}, "one")
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{(tmp_path / 'copy').as_uri()}.insteadOf")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://nonesuch.invalid/copied")
@@ -187,19 +157,9 @@ def test_a_local_copy_serves_in_its_place(tmp_path: Path, monkeypatch: pytest.Mo
 def upstream(tmp_path: Path) -> tuple[Path, list[str]]:
     """A repository with three commits, which serves any of them as the big hosts do."""
     folder = tmp_path / "upstream"
-    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
-    for key in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
-        subprocess.run([*git, "config", key, "true"], check=True)
-    commits = []
-    for number in range(3):
-        for name in ("setup.py", "demo/video.gif", "demo/run.py"):
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(f"# state {number}\n{name}\n", encoding="utf-8")
-        subprocess.run([*git, "add", "."], check=True)
-        subprocess.run([*git, "commit", "--quiet", "-m", str(number)], check=True)
-        commits.append(subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip())
-    return folder, commits
+    begin(folder)
+    names = ("setup.py", "demo/video.gif", "demo/run.py")
+    return folder, [commit(folder, {name: f"# state {number}\n{name}\n" for name in names}, str(number)) for number in range(3)]
 
 
 def check_out(address: str, commit: str, folder: Path, sparse: list[str]) -> list[str]:
@@ -216,16 +176,14 @@ def test_any_commit_is_checked_out_alone(upstream: tuple[Path, list[str]], tmp_p
     files = check_out(folder.as_uri(), commits[number], tmp_path / "checkout", [])
     assert files == ["demo/run.py", "demo/video.gif", "setup.py"]
     assert (tmp_path / "checkout" / "setup.py").read_text(encoding="utf-8") == f"# state {number}\nsetup.py\n"
-    git = ["git", "-C", str(tmp_path / "checkout")]
-    assert subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip() == commits[number]
-    assert subprocess.run([*git, "rev-list", "--count", "HEAD"], capture_output=True, text=True, check=True).stdout.strip() == "1"
+    assert git(tmp_path / "checkout", "rev-parse", "HEAD") == commits[number]
+    assert git(tmp_path / "checkout", "rev-list", "--count", "HEAD") == "1"
 
 
 def test_a_sparse_checkout_needs_no_file_that_it_leaves_out(upstream: tuple[Path, list[str]], tmp_path: Path) -> None:
     """Files that are left out need not even exist at the source, as in a copy that lacks its largest ones."""
     folder, commits = upstream
-    git = ["git", "-C", str(folder)]
-    blob = subprocess.run([*git, "rev-parse", f"{commits[2]}:demo/video.gif"], capture_output=True, text=True, check=True).stdout.strip()
+    blob = git(folder, "rev-parse", f"{commits[2]}:demo/video.gif")
     (folder / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     assert check_out(folder.as_uri(), commits[2], tmp_path / "checkout", ["/*", "!*.gif"]) == ["demo/run.py", "setup.py"]
     with pytest.raises(subprocess.CalledProcessError):

@@ -13,7 +13,7 @@ from slowfast_verify.errors import Problem
 from slowfast_verify.zoo import Clip, Labels, Zoo, find, place, zoo
 
 from .fetching import get
-from .httpserver import Site, cut
+from .scripted_site import Site, cut
 
 
 def test_every_row_has_a_place_of_its_own() -> None:

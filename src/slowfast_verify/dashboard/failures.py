@@ -11,10 +11,10 @@ EXAMPLE_SHOWN = 1500
 
 
 def failures() -> tuple[list[list[str]], list[dict[str, Any]]]:
-    """([[id, title, rung]] for lists and links, what the page of each tells), in the order of their ids."""
+    """([[id, title, rung, Chinese title]] for lists and links, what the page of each tells), in the order of their ids."""
     rows = all_known()
     shown = {entry.id: entry.shown for entry in index().known}
-    heads = [[name, rows[name].title, rows[name].rung] for name in sorted(rows)]
+    heads = [[name, rows[name].title, rows[name].rung, rows[name].title_zh] for name in sorted(rows)]
     return heads, [_page(name, rows[name], shown[name]) for name in sorted(rows)]
 
 

@@ -148,7 +148,7 @@ function firstCause(row, run, shared) {
     {},
     el("h2", {}, expected && D.state[row] < TOP ? t("first_known") : t("first_cause")),
     el("p", {}, glyph(SHAPES[first.letter]), code(first.id), " ", el("span.muted", {}, rungOutcome(first.letter))),
-    known ? el("p", {}, FAILURE.has(known) ? link(toFailure(known), D.failures[FAILURE.get(known)][1]) : code(known)) : null,
+    known ? el("p", {}, FAILURE.has(known) ? link(toFailure(known), failureTitle(FAILURE.get(known))) : code(known)) : null,
     message || reason
       ? pre(
           [

@@ -91,6 +91,7 @@ function rowOf(name) {
 }
 
 const FAILURE = new Map(D.failures.map(([id], number) => [id, number]));
+const failureTitle = (number) => D.failures[number][language === "zh" ? 3 : 1];
 
 // Words for a row's platform. What ran under an emulator is never called by the system's name alone.
 function systemWord(os, arch) {

@@ -103,3 +103,36 @@ function segmented(name, label, options, chosen, address) {
     ),
   );
 }
+
+// A table of tiles, which scrolls by itself: a name for each column, a row for each of `rows` ({ class, name, tiles }).
+function tileTable({ kind, titledBy, caption, head, corner, columns, rows }) {
+  const named = columns.map((name) => el("th", { scope: "col" }, name));
+  return el(
+    "div.scroll",
+    { tabindex: "0", role: "group", "aria-labelledby": titledBy },
+    el(
+      kind,
+      {},
+      el("caption.away", {}, caption),
+      el(
+        "colgroup",
+        {},
+        el(head),
+        columns.map(() => el("col")),
+      ),
+      el("thead", {}, el("tr", {}, corner, named)),
+      el(
+        "tbody",
+        {},
+        rows.map((row) =>
+          el(
+            "tr",
+            { class: row.class },
+            el("th", { scope: "row" }, row.name),
+            row.tiles.map((tile) => el("td", {}, tile)),
+          ),
+        ),
+      ),
+    ),
+  );
+}

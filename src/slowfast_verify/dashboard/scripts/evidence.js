@@ -80,7 +80,7 @@ function checkItem({ id, letter, seconds, told }) {
     "li",
     {},
     line,
-    known ? el("p", {}, FAILURE.has(known) ? link(toFailure(known), D.failures[FAILURE.get(known)][1]) : code(known)) : null,
+    known ? el("p", {}, FAILURE.has(known) ? link(toFailure(known), failureTitle(FAILURE.get(known))) : code(known)) : null,
     reason ? el("p.reason", {}, quoted(reason)) : null,
     message
       ? el(
@@ -153,7 +153,7 @@ function resolvedSection(resolved, shared) {
               {},
               t("will_break", { rung: rungWord(row.rung) }),
               " ",
-              FAILURE.has(row.id) ? link(toFailure(row.id), D.failures[FAILURE.get(row.id)][1]) : code(row.id),
+              FAILURE.has(row.id) ? link(toFailure(row.id), failureTitle(FAILURE.get(row.id))) : code(row.id),
               " ",
               el("span.muted", {}, quoted(row.why)),
             ),

@@ -26,7 +26,7 @@ function failuresPage(where) {
     const found = D.failures
       .map((head, number) => [head, number])
       .filter(
-        ([[id, told, rung]]) => (!where.rung || rung === where.rung) && words.every((word) => `${id} ${told}`.toLowerCase().includes(word)),
+        ([[id, told, rung, chinese]]) => (!where.rung || rung === where.rung) && words.every((word) => `${id} ${told} ${chinese}`.toLowerCase().includes(word)),
       );
     found.sort((a, b) => cellsOf(b[1]).length - cellsOf(a[1]).length || a[0][0].localeCompare(b[0][0]));
     count.textContent = t("n_failures", { n: found.length });
@@ -36,11 +36,11 @@ function failuresPage(where) {
       el(
         "ul.failures",
         {},
-        found.map(([[id, told, rung], number]) =>
+        found.map(([[id, , rung], number]) =>
           el(
             "li",
             {},
-            link(toFailure(id), told),
+            link(toFailure(id), failureTitle(number)),
             el(
               "span.failure-meta",
               {},
@@ -76,12 +76,12 @@ function failuresPage(where) {
 function failurePage(where) {
   const number = FAILURE.has(where.failure) ? FAILURE.get(where.failure) : -1;
   if (number < 0) return missing(t("no_such_failure"), where.failure);
-  const [id, told, rung] = D.failures[number];
+  const [id, , rung] = D.failures[number];
   const page = el(
     "article.page",
     {},
     el("p.crumbs", {}, link("#", t("nav_front")), " › ", link(address({ failures: true }), t("nav_failures"))),
-    el("h1", { tabindex: "-1" }, told),
+    el("h1", { tabindex: "-1" }, failureTitle(number)),
     el("p.failure-meta", {}, code(id), el("span.tag", {}, rungWord(rung))),
     el("div", { id: "detail", "aria-busy": "true" }, el("p.muted", {}, t("unpacking"))),
     cellsMet(number),
@@ -188,7 +188,7 @@ function failureBody(id, page) {
             {},
             page.like
               .filter((other) => FAILURE.has(other))
-              .map((other) => el("li", {}, link(toFailure(other), D.failures[FAILURE.get(other)][1]))),
+              .map((other) => el("li", {}, link(toFailure(other), failureTitle(FAILURE.get(other))))),
           ),
         )
       : null,

@@ -90,49 +90,24 @@ function mine() {
 function picker() {
   const machines = MACHINES.keys.filter((key) => key !== "other").sort(byPlatform);
   const here = mine();
+  const isHere = (machine) => machine.startsWith(`${here}/`);
   return el(
     "section.picker",
     { "aria-labelledby": "machine" },
     el("div.section-head", {}, el("h2", { id: "machine" }, t("your_machine")), el("p.muted", {}, t("picker_sub"))),
-    el(
-      "div.scroll",
-      { tabindex: "0", role: "group", "aria-labelledby": "machine" },
-      el(
-        "table.tiles",
-        {},
-        el("caption.away", {}, t("picker_caption")),
-        columnsOf("head.wide", PYTHONS.length),
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            el("td.corner", { "aria-hidden": "true" }, "Python"),
-            PYTHONS.map((python) => el("th", { scope: "col" }, el("span.away", {}, "Python "), python)),
-          ),
-        ),
-        el(
-          "tbody",
-          {},
-          machines.map((machine, number) =>
-            el(
-              "tr",
-              { class: machine.startsWith(`${here}/`) ? "here" : null },
-              el(
-                "th",
-                { scope: "row" },
-                machineWord(machine),
-                machine.startsWith(`${here}/`) && !machines[number - 1]?.startsWith(`${here}/`)
-                  ? el("span.tag", {}, t("this_system"))
-                  : null,
-              ),
-              PYTHONS.map((python) => el("td", {}, machineTile(machine, python))),
-            ),
-          ),
-        ),
-      ),
-    ),
+    tileTable({
+      kind: "table.tiles",
+      titledBy: "machine",
+      caption: t("picker_caption"),
+      head: "col.head.wide",
+      corner: el("td.corner", { "aria-hidden": "true" }, "Python"),
+      columns: PYTHONS.map((python) => [el("span.away", {}, "Python "), python]),
+      rows: machines.map((machine, number) => ({
+        class: isHere(machine) ? "here" : null,
+        name: [machineWord(machine), isHere(machine) && !isHere(machines[number - 1] || "") ? el("span.tag", {}, t("this_system")) : null],
+        tiles: PYTHONS.map((python) => machineTile(machine, python)),
+      })),
+    }),
   );
 }
 
@@ -178,11 +153,3 @@ function legend() {
     ),
   );
 }
-
-const columnsOf = (head, count) =>
-  el(
-    "colgroup",
-    {},
-    el(`col.${head}`),
-    Array.from({ length: count }, () => el("col")),
-  );

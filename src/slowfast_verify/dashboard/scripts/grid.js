@@ -70,40 +70,18 @@ function drawGrid(where, shown) {
         (value) => address({ ...where, rows: value === "torch" ? "" : value }),
       ),
     ),
-    el(
-      "div.scroll",
-      { tabindex: "0", role: "group", "aria-labelledby": "grid-title" },
-      el(
-        "table.tiles.grid",
-        {},
-        el("caption.away", {}, t("grid_caption")),
-        columnsOf("head", columns.length),
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            el("td"),
-            columns.map((column) => el("th", { scope: "col" }, platformWord(PLATFORMS.keys[column]))),
-          ),
-        ),
-        el(
-          "tbody",
-          {},
-          rows.map((head) =>
-            el(
-              "tr",
-              {},
-              el("th", { scope: "row" }, word(head)),
-              columns.map((column) =>
-                el("td", {}, squareTile(squares.get(heads.get(head) * width + column), where, group, head, PLATFORMS.keys[column])),
-              ),
-            ),
-          ),
-        ),
-      ),
-    ),
+    tileTable({
+      kind: "table.tiles.grid",
+      titledBy: "grid-title",
+      caption: t("grid_caption"),
+      head: "col.head",
+      corner: el("td"),
+      columns: columns.map((column) => platformWord(PLATFORMS.keys[column])),
+      rows: rows.map((head) => ({
+        name: word(head),
+        tiles: columns.map((column) => squareTile(squares.get(heads.get(head) * width + column), where, group, head, PLATFORMS.keys[column])),
+      })),
+    }),
   ];
 }
 

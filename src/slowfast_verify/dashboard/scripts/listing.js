@@ -224,7 +224,7 @@ function cellTable(rows, labelled) {
 }
 
 function causeOf(row) {
-  if (D.cause[row] >= 0) return link(toFailure(D.failures[D.cause[row]][0]), D.failures[D.cause[row]][1]);
+  if (D.cause[row] >= 0) return link(toFailure(D.failures[D.cause[row]][0]), failureTitle(D.cause[row]));
   if (state(row) === "reached")
     return el(
       "span.muted",

@@ -98,7 +98,7 @@ function known(row) {
         el(
           "li",
           {},
-          link(toFailure(D.failures[number][0]), D.failures[number][1]),
+          link(toFailure(D.failures[number][0]), failureTitle(number)),
           " ",
           el("span.muted", {}, rungWord(D.failures[number][2])),
         ),

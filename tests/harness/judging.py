@@ -33,7 +33,7 @@ def _module(name: str, path: Path) -> ModuleType:
 
 def checks(rung: str) -> ModuleType:
     """tests/verify/test_RUNG.py as a module: its checks are functions that take doctored facts."""
-    return _module(f"checks_of_{rung}", layout.suites() / f"test_{rung}.py")
+    return _module(f"tests.verify.test_{rung}", layout.suites() / f"test_{rung}.py")
 
 
 def probe(name: str) -> ModuleType:

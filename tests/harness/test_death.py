@@ -12,7 +12,8 @@ from slowfast_verify import death
 @pytest.mark.parametrize(
     ("returncode", "found"),
     [(0, (None, 0)), (3, (None, 3)), (-11, (11, None)), (-9, (9, None)), (139, (11, 139)), (137, (9, 137)), (128, (None, 128)),
-     (127, (None, 127)), (255, (None, 255)), (0xC0000005, (None, 0xC0000005)), (-1073741819, (None, -1073741819))],
+     (127, (None, 127)), (255, (None, 255)), (0xC0000005, (None, 0xC0000005)), (-1073741819, (None, -1073741819)),
+     (-64, (64, None)), (-65, (None, -65)), (129, (1, 129)), (192, (64, 192)), (193, (None, 193)), (-1, (1, None))],
 )  # fmt: skip
 def test_a_status_is_a_signal_or_an_exit(returncode: int, found: tuple[int | None, int | None]) -> None:
     """A negative status and a shell's 128+n are signals, everything else an exit status, also Windows's large ones."""

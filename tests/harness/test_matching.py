@@ -176,6 +176,7 @@ def test_a_rule_for_a_class_stands_back() -> None:
 
 KNOWN = """
 title = "{title}"
+title_zh = "标题 {title}"
 rung = "imports"
 seen_in = ["a/b#1"]
 {more}
@@ -264,7 +265,7 @@ def test_a_witness_is_one_thing(given: dict[str, Any]) -> None:
 
 def test_a_rung_that_does_not_exist_is_told() -> None:
     """With the nearest one, and all of them."""
-    row = {"title": "t", "signature": [], "explain": {"cause": "c", "cause_zh": "c"}}
+    row = {"title": "t", "title_zh": "t", "signature": [], "explain": {"cause": "c", "cause_zh": "c"}}
     with pytest.raises(ValidationError, match=r"did you mean 'imports'\? the rungs are resolve, install, environment, imports, "):
         KnownFailure.model_validate({**row, "rung": "import"})
     assert KnownFailure.model_validate({**row, "rung": "imports"}).rung == "imports"
@@ -289,11 +290,12 @@ def test_the_index_says_what_is_printed(folder: Path) -> None:
     assert (two.id, two.generic, two.consequence_of, two.between) == ("two", True, ["one"], [])
     fix = one.shown.pop("fix")
     assert fix and "av" in json.dumps(fix) and "it is missing" in json.dumps(fix)
-    assert one.shown == {
-        "title": "one", "rung": "imports", "cause": "because of one", "cause_zh": "因为 one", "unsure": "which one", "seen_in": ["a/b#1"],
-        "dead_ends": [], "applies": {}, "carried_out": True,
+    told = {
+        "title": "one", "title_zh": "标题 one", "rung": "imports", "cause": "because of one", "cause_zh": "因为 one",
+        "unsure": "which one", "seen_in": ["a/b#1"], "dead_ends": [], "applies": {}, "carried_out": True,
         "tried": "our tests broke an environment this way and mended it by action 1 of the fix, with one installer",
     }  # fmt: skip
+    assert {key: one.shown[key] for key in told} == told
     assert (two.shown["carried_out"], two.shown["tried"]) == (False, "not by our tests: needs a GPU")
     assert one.rules == [
         Rule(type="ImportError", message="No module named '(?:av|cv)'|no PyAV",

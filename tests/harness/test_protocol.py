@@ -81,6 +81,20 @@ def test_lone_surrogates_are_spelt_out(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"type": "E", "message": "m", "traceback": "t", "stderr_tail": "s"}, "E: m\nm\nt\ns"),
+        ({"type": "E", "message": "m", "chain": [{"type": "A", "message": "a"}, {"type": "B", "message": "b"}]}, "A: a\nB: b\nm\n\n"),
+        ({"message": "m", "stderr_tail": "s"}, "\nm\n\ns"),
+        ({}, "\n\n\n"),
+    ],
+)
+def test_what_a_signature_may_match(row: dict[str, Any], text: str) -> None:
+    """The exception and what led to it, the message, the traceback, the noise: each in lines of its own."""
+    assert Observation(id="0", how="raised", **row).text == text
+
+
 # -- what is sent -----------------------------------------------------------------------------------------------------
 
 

@@ -184,6 +184,7 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(Problem) as caught:
         records.read(path)
     assert caught.value.where.startswith(f"{path}: checks.0.rung String should match pattern")
+    assert caught.value.what == "not a record of this version"
     assert caught.value.next == "take the file away, or write it again: slowfast-verify climb CELL"
     path.write_text('{"schema": 7}', encoding="utf-8")
     with pytest.raises(Problem, match=r"its schema is '7', and slowfast-verify .* reads 1, 2"):
@@ -220,6 +221,15 @@ def test_the_phase_of_an_old_record_follows_from_how_it_ended(check: dict[str, A
     """Schema 1 had no phases; a check without a failure was judged."""
     old = {"schema": 1, "cell": "c", "run": "r", "suite": "s", "target": {}, "checks": [{"id": "x", "outcome": "failed", **check}]}
     assert records.parse(json.dumps(old).encode()).checks[0].phase == phase
+
+
+def test_what_steers_a_terminal_is_not_taken_in() -> None:
+    """A target's texts and numbers: a text without the escapes, everything else as it is."""
+    found = a_record(target={"gpu\x1b[31m": "H\x1b[31m200\u202e", "count": 3})
+    assert all("\x1b" not in text and "\u202e" not in text for pair in found.target.items() for text in map(str, pair))
+    assert found.target["count"] == 3
+    plain = CheckResult(id="a\u202eb", rung="imports", outcome="not verified", reason="two\u202ewords")
+    assert (plain.id, plain.reason) == ("ab", "twowords")
 
 
 # -- places -----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from slowfast_verify.generated import settle
+
 BENCH = Path(__file__).resolve().parent
 BEGIN, END = "<!-- how fast -->", "<!-- end -->"
 Figures = Callable[[Any], dict[str, str]]
@@ -94,19 +96,9 @@ def replaced(text: str, block: str) -> str:
 
 def main() -> int:
     """Both READMEs; 1 where --check finds one that says something else."""
-    stale = []
-    for name in HEADS:
-        path = BENCH.parent / name
-        text = path.read_text(encoding="utf-8")
-        wanted = replaced(text, table(name))
-        if text != wanted:
-            stale.append(name)
-            if "--check" not in sys.argv:
-                path.write_text(wanted, encoding="utf-8", newline="\n")
-    if stale and "--check" in sys.argv:
-        print(f"{', '.join(stale)}: the table does not fit bench/*.json\n  next: python bench/table.py")
-        return 1
-    return 0
+    readmes = [BENCH.parent / name for name in HEADS]
+    texts = {path: replaced(path.read_text(encoding="utf-8"), table(path.name)) for path in readmes}
+    return settle(texts, sys.argv[1:], "python bench/table.py")
 
 
 if __name__ == "__main__":

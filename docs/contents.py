@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+from slowfast_verify.generated import settle
+
 DOCS = Path(__file__).resolve().parent
 PACKAGE = DOCS.parent / "src" / "slowfast_verify"
 MODULES = DOCS / "modules.md"
@@ -33,7 +35,7 @@ GROUPS = {
     "Recipes": "recipe asking wanted here nearest recipe_steps mending script recipe_text recipe_run",
     "Reports": "reading collection causes difference query report compatibility agreement schema",
     "Runners": "fanout tracker bisection bisect_page history moving",
-    "The suite about itself": "fault_table mutation mutation_page reference making zoo download",
+    "The suite about itself": "generated fault_table mutation mutation_page reference making zoo download",
 }
 FOLDERS = {
     "commands": "What each command of `slowfast-verify` does with its options; cli.py registers them.",
@@ -118,19 +120,7 @@ def main() -> int:
     if "--imports" in sys.argv[1:]:
         print(closed())
         return 0
-    stale = [
-        path
-        for path, text in ((MODULES, modules()), (DECISIONS, decisions()))
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if "--check" in sys.argv[1:]:
-        for path in stale:
-            print(f"{path.relative_to(DOCS.parent)} is not what is there now\n  next: python docs/contents.py", file=sys.stderr)
-        return int(bool(stale))
-    for path in stale:
-        path.write_text({MODULES: modules, DECISIONS: decisions}[path](), encoding="utf-8", newline="\n")
-        print(f"{path.relative_to(DOCS.parent)} written")
-    return 0
+    return settle({MODULES: modules(), DECISIONS: decisions()}, sys.argv[1:], "python docs/contents.py")
 
 
 if __name__ == "__main__":

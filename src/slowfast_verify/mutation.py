@@ -64,7 +64,7 @@ class Survivor(Row):
 
 
 class Outcome(Row):
-    """What became of one subject's mutants. seconds: of the whole run; unmutated: lines outside functions, which the tool leaves alone."""
+    """What became of one subject's mutants. seconds: of all mutants, one after another."""
 
     date: str
     seconds: float
@@ -234,15 +234,22 @@ def line_of(source: str, function: str) -> int:
     return next((node.lineno for node in _functions(ast.parse(source)) if node.name == name), 1)
 
 
-def outcome(folder: Path, subject: Subject, seconds: float) -> Outcome:
+def seconds_of(folder: Path, file: str) -> float:
+    """How long the mutants of a file took, one after another; those that were tried again with their last time."""
+    meta = folder / "mutants" / f"{file}.meta"
+    return float(sum(json.loads(meta.read_text(encoding="utf-8"))["durations_by_key"].values())) if meta.exists() else 0.0
+
+
+def outcome(folder: Path, subject: Subject) -> Outcome:
     """What became of all mutants of a subject."""
     codes = {(file, name): code for file in subject.files for name, code in verdicts(folder, file).items()}
     alive = [told(folder, file, name, code) for (file, name), code in codes.items() if code in (*SURVIVED, *NO_TESTS)]
     timed_out = sum(code in TIMED_OUT for code in codes.values())
     not_run = sum(code in NOT_RUN for code in codes.values())
     return Outcome(
-        date=time.strftime("%Y-%m-%d", time.gmtime()), seconds=round(seconds), mutants=len(codes), timed_out=timed_out, not_run=not_run,
-        killed=len(codes) - timed_out - not_run - len(alive), files={file: len(verdicts(folder, file)) for file in subject.files},
+        date=time.strftime("%Y-%m-%d", time.gmtime()), seconds=round(sum(seconds_of(folder, file) for file in subject.files)),
+        mutants=len(codes), killed=len(codes) - timed_out - not_run - len(alive), timed_out=timed_out, not_run=not_run,
+        files={file: len(verdicts(folder, file)) for file in subject.files},
         survivors=sorted(alive, key=lambda row: (row.file, row.line, row.after)),
     )  # fmt: skip
 
@@ -269,8 +276,7 @@ def main(arguments: list[str]) -> int:
             )  # fmt: skip
     for name in names:
         subject = data.subject[name]
-        folder, began = layout.home() / "mutation" / name, time.monotonic()
-        spent = results().subjects[name].seconds if name in results().subjects else 0.0
+        folder = layout.home() / "mutation" / name
         if "--results" in arguments:
             pass
         elif "--again" in arguments and folder.exists():
@@ -278,9 +284,8 @@ def main(arguments: list[str]) -> int:
             run(folder, [])
             run(folder, survivors(folder, subject) or [])
         else:
-            spent = 0.0
             run(prepare(name, subject, data), [])
-        found = outcome(folder, subject, spent + time.monotonic() - began)
+        found = outcome(folder, subject)
         keep(name, found)
         print(f"{name}: {found.mutants} mutants, {found.killed} killed, {found.timed_out} timed out, {len(found.survivors)} survived")
     return HEALTHY

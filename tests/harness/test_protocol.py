@@ -223,6 +223,26 @@ def test_a_death_on_the_way_out_belongs_to_the_last_answer(tmp_path: Path, event
     assert len(found["1"].stderr_tail) == TAIL and found["1"].stderr_tail.endswith("xlast" if event.get("noise") is None else "xx")
 
 
+def test_a_death_without_noise_leaves_none(tmp_path: Path) -> None:
+    """Neither its own nor another question's."""
+    actions = [hello(), say("start", q="0"), ["err", "of the process itself\n"], say("died", q="0", signal=11), ["sleep", 0.1], END]
+    assert seen(tmp_path, *actions).stderr_tail == ""
+
+
+def test_a_death_on_the_way_out_of_nothing(tmp_path: Path) -> None:
+    """It says that it died on its way out, and nothing had been answered: there is no observation that could carry it."""
+    assert seen(tmp_path, hello(), say("died", q=None, signal=11), END).message == "the target went away without an answer"
+
+
+def test_who_died_is_not_asked_for_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process lingers after the death was told: it is ended, and only those that were asked have an observation."""
+    monkeypatch.setattr(observing, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(observing, "START_SECONDS", 20)
+    target = player(tmp_path, [hello(), say("start", q="0"), say("died", q="0", signal=11), ["sleep", 30]], [hello(), answer("1"), END])
+    found = observe(target, asked("0", "1", seconds=0.2))
+    assert {number: row.how for number, row in found.items()} == {"0": "died", "1": "answered"}
+
+
 def test_a_death_that_nobody_told_of_is_told_by_the_status(tmp_path: Path) -> None:
     """Without a word from the target, the question that was being asked gets the exit status, and the noise of the process."""
     first = [hello(), say("start", q="0"), say("step", q="0", step="s"), ["err", "boom\n"], ["sleep", 0.1], ["leave", 3]]

@@ -365,6 +365,16 @@ def test_the_index_is_kept_and_used_again(folder: Path, tmp_path: Path) -> None:
         assert indexing.index().asks == first.asks
 
 
+@pytest.mark.parametrize("name", ["index.py", "instructions.py", "knowledge.py", "needles.py", "one.toml", "which.toml"])
+def test_what_makes_the_index_makes_a_new_one(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A file of knowledge/ or of the code that reads it, with another size or another time."""
+    before, real = indexing._key(), indexing._stat
+    assert indexing._key() == before
+    for changed in (SimpleNamespace(st_mtime_ns=1, st_size=real(folder / "one.toml").st_size), SimpleNamespace(st_mtime_ns=2, st_size=1)):
+        monkeypatch.setattr(indexing, "_stat", lambda path, changed=changed: changed if path.name == name else real(path))
+        assert indexing._key() != before
+
+
 def test_a_cache_that_cannot_be_written_is_no_matter(folder: Path, tmp_path: Path) -> None:
     """The index is made anew each time."""
     (tmp_path / "home").write_text("a file", encoding="utf-8")

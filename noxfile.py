@@ -164,6 +164,7 @@ def lint(session: nox.Session) -> None:
     session.run("python", "-m", "slowfast_verify.reference", "--check")
     session.run("python", "bench/table.py", "--check")
     session.run("python", "docs/pictures/make.py", "--check")
+    session.run("python", "docs/contents.py", "--check")
     session.run("slowfast-verify", "resolve", "--check")
     session.run("python", "-m", "slowfast_verify.prediction_table", "--check")
     session.run("pytest", "tests/harness/test_workflow_files.py", "-q", "-n0")
@@ -183,7 +184,8 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 @nox.parametrize("what", [nox.param(name, id=name) for name in (
-    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard", "resolve",
+    "verify_over_floor", "plain", "provision", "matrix", "recipe", "diagnose", "doctor", "report", "dashboard", "resolve", "new_user",
+    "help",
 )])  # fmt: skip
 def bench(session: nox.Session, what: str) -> None:
     """Measure, in a quiet moment of the machine; writes bench/*.json, from which `python bench/table.py` makes the README's table."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from slowfast_verify.generated import settle
+
 BENCH = Path(__file__).resolve().parent
 BEGIN, END = "<!-- how fast -->", "<!-- end -->"
 Figures = Callable[[Any], dict[str, str]]
@@ -51,6 +53,11 @@ ROWS: list[tuple[str, str, Figures, str, str]] = [
      "a question to a collection of records", "查询一份记录集"),
     ("diagnose", "diagnose", lambda whole: {f"{whole['known_failures']} known failures": f"{whole['one_log_seconds']['median']} s"},
      "`diagnose` for one log, from start to answer", "`diagnose` 一份日志，从启动到给出答案"),
+    ("help", "help", lambda whole: {f"Python {row['python']}": f"{row['median']} s" for row in whole["results"]},
+     "`slowfast-verify --help`, from start to end", "`slowfast-verify --help`，从启动到结束"),
+    ("new_user", "new_user", each("commands", "{seconds} s", "system"),
+     "three commands: from `git clone` to the doctor's first verdict on a fresh machine, downloads included",
+     "三条命令：在全新的机器上从 `git clone` 到 `doctor` 的第一个判断，含下载"),
     ("dashboard", "dashboard", largest("records", "filter_ms", lambda row: f"{row['filter_ms']['median']} ms", "{records} records"),
      "a filter on the dashboard", "仪表板上的一次筛选"),
 ]  # fmt: skip
@@ -89,19 +96,9 @@ def replaced(text: str, block: str) -> str:
 
 def main() -> int:
     """Both READMEs; 1 where --check finds one that says something else."""
-    stale = []
-    for name in HEADS:
-        path = BENCH.parent / name
-        text = path.read_text(encoding="utf-8")
-        wanted = replaced(text, table(name))
-        if text != wanted:
-            stale.append(name)
-            if "--check" not in sys.argv:
-                path.write_text(wanted, encoding="utf-8", newline="\n")
-    if stale and "--check" in sys.argv:
-        print(f"{', '.join(stale)}: the table does not fit bench/*.json\n  next: python bench/table.py")
-        return 1
-    return 0
+    readmes = [BENCH.parent / name for name in HEADS]
+    texts = {path: replaced(path.read_text(encoding="utf-8"), table(path.name)) for path in readmes}
+    return settle(texts, sys.argv[1:], "python bench/table.py")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from slowfast_verify.generated import settle
+
 HERE = Path(__file__).parent
 PICTURE = HERE / "diagnose.svg"
 KNOWN = "pytorchvideo-cat-all-gather"
@@ -52,14 +54,7 @@ def drawn(output: str) -> str:
 
 def main() -> int:
     """Write, or with --check compare; 1 where the picture no longer shows what the command prints."""
-    picture = drawn(recorded())
-    if "--check" in sys.argv:
-        if PICTURE.exists() and PICTURE.read_text(encoding="utf-8") == picture:
-            return 0
-        print(f"{PICTURE.name} no longer shows what the command prints\n  next: python docs/pictures/make.py")
-        return 1
-    PICTURE.write_text(picture, encoding="utf-8", newline="\n")
-    return 0
+    return settle({PICTURE: drawn(recorded())}, sys.argv[1:], "python docs/pictures/make.py")
 
 
 if __name__ == "__main__":

@@ -5,29 +5,23 @@ Where a stack of that torch was worked out by hand, its pins, workarounds and ex
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .space import Space, within
+from .stack import Axes, Pin, Stack, Torch, Wheels
 from .torch_releases import PLACES
-
-if TYPE_CHECKING:
-    from .matrix import Pin, Stack, Wheels
 
 
 def stack(name: str, space: Space, by_hand: list[Stack]) -> Stack:
     """The stack of that name, as space.stack_name spells it."""
-    from . import matrix
-
     rest = name.removeprefix("by-rule-")
     torch = rest.removesuffix("-without-torchaudio")
     release = space.releases[torch]
     model = next((row for row in by_hand if row.torch.version == torch), None)
     by_era = [row.known for row in space.axes.workaround if within(torch, row.torch)]
-    return matrix.Stack(
+    return Stack(
         name=name,
         title=model.title if model else f"torch {torch}",
-        torch=matrix.Torch(version=torch, torchvision=release.torchvision, torchaudio="" if rest != torch else release.torchaudio),
-        axes=matrix.Axes(os=[], python=[], accelerator=[], installer=[], subject=[]),
+        torch=Torch(version=torch, torchvision=release.torchvision, torchaudio="" if rest != torch else release.torchaudio),
+        axes=Axes(os=[], python=[], accelerator=[], installer=[], subject=[]),
         wheels=_wheels(torch, space),
         pin=[*(model.pin if model else []), *_pins(torch, space, model)],
         workarounds=list(dict.fromkeys([*(model.workarounds if model else []), *by_era])),
@@ -37,8 +31,6 @@ def stack(name: str, space: Space, by_hand: list[Stack]) -> Stack:
 
 def _pins(torch: str, space: Space, model: Stack | None) -> list[Pin]:
     """The pins of such torches, but for those that the stack of that torch has as well."""
-    from .matrix import Pin
-
     there = {(pin.name, pin.spec, str(pin.when)) for pin in model.pin} if model else set()
     return [Pin(name=row.name, spec=row.spec, reason=row.reason, known=row.known, when=row.when)
             for row in space.axes.pin if within(torch, row.torch) and (row.name, row.spec, str(row.when)) not in there]  # fmt: skip
@@ -46,8 +38,6 @@ def _pins(torch: str, space: Space, model: Stack | None) -> list[Pin]:
 
 def _wheels(torch: str, space: Space) -> list[Wheels]:
     """A row for each build of each place: the package index's where its wheel serves, else PyTorch's own."""
-    from .matrix import Wheels
-
     release = space.releases[torch]
     rows = []
     for place in PLACES:

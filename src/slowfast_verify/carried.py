@@ -22,6 +22,7 @@ from . import layout
 from .atomic import write_text
 from .emulator import KINDS, label
 from .provenance import suite_state
+from .reading import moment
 from .record import Provisioned, Record
 
 KEPT_FOR = timedelta(days=30)
@@ -44,24 +45,19 @@ def carried_over(standing: Provisioned, now: datetime | None = None) -> Record |
     except (OSError, ValidationError, ValueError):
         return None
     now = now or datetime.now(UTC)
-    age = now - made_at(kept.record)
+    age = now - moment(kept.record.run)
     if not timedelta(0) <= age <= KEPT_FOR or kept.state != state_of(standing):
         return None
     return kept.record.model_copy(update={"carried_over": time.strftime("%Y-%m-%dT%H:%M:%SZ", now.utctimetuple())})
 
 
-def keep(standing: Provisioned, record: Record) -> None:
-    """Keep a fresh record for the next run, beside its environment; an unsure one takes the kept one away."""
+def keep(standing: Provisioned, record: Record, state: str) -> None:
+    """Keep a fresh record for the next run, beside its environment; an unsure one takes the kept one away. state: of before it was made."""
     path = _file(standing)
     path.unlink(missing_ok=True)
     if record.carried_over is None and not any(check.outcome in UNSURE for check in record.checks):
         with suppress(OSError):  # no room for it: the next run makes the record again
-            write_text(path, Kept(state=state_of(standing), record=record).model_dump_json(by_alias=True, exclude_none=True))
-
-
-def made_at(record: Record) -> datetime:
-    """When the record was made, from the id of its run."""
-    return datetime.strptime(record.run[:20], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+            write_text(path, Kept(state=state, record=record).model_dump_json(by_alias=True, exclude_none=True))
 
 
 def state_of(standing: Provisioned) -> str:

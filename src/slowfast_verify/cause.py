@@ -250,8 +250,9 @@ class Causes:
     def _cause(self, group: Group) -> Cause:
         first = group.first
         known = knowledge.known(group.known) if group.known else None
-        actions = self._actions(group)
-        mend = next((symptom.mend for symptom in group.symptoms if symptom.mend), "")
+        wanted = self._actions(group)
+        actions = self.prescriber.possible(wanted)
+        mend = next((symptom.mend for symptom in group.symptoms if symptom.mend), "") if actions is wanted else ""
         checks = list(dict.fromkeys(s.check for s in group.symptoms if s.rung == first.rung))
         others = [s.check for s in [*group.symptoms, *group.followers] if s.check not in checks]
         said = words(group.symptoms, group.known, self.staged.subject.name)

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -26,11 +27,11 @@ from .provenance import stamp
 from .recipe import FROM_RECIPE
 from .record import CheckResult, FailureDetail, Provisioned, Record
 from .running import Running
+from .sitting import STEP_SECONDS, latest_step, sit
 from .sources import outage_in
 
 NOTHING_VERIFIED = 4
 PYTEST_USAGE = 4
-STEP_SECONDS = 5.0
 
 
 def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
@@ -70,7 +71,7 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
     except provision.InstallFailed as failed:
         print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
         return _install_failed(cell, matrix, failed, folder, runner)
-    record, code = verify_cell(cell, folder, jobs=jobs, extra=(*extra, *(("--standing", str(made)) if made else ())), made=made)
+    record, code = verify_cell(cell, folder, jobs=jobs, extra=extra, made=made)
     if checkout:
         record = moving.without_expectations(record)
         records.write(record, folder)
@@ -85,7 +86,7 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
     try:
         if standing:
             ground.require_start(standing)
-        return _verify_standing(cell, standing, folder, jobs, extra, log)
+        return _verify_standing(cell, standing, folder, jobs, extra, log, made)
     except (Infrastructure, OSError) as error:
         if not isinstance(error, Infrastructure) and not no_room(error):
             raise
@@ -99,25 +100,50 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
 
 
 def _verify_standing(
-    cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, extra: tuple[str, ...], log: Path
+    cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, extra: tuple[str, ...], log: Path, file: Path | None
 ) -> tuple[Record, int]:
+    if not extra:
+        return _sat(cell, standing, folder, jobs, log, file)
     name = records.name_of(cell.id, standing.runner if standing else "native")
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # of this run alone: another one may write the same record meanwhile
-        code = run_suites(["--cell", cell.id, "--record", scratch, *extra], jobs, log)
+        # Options of pytest's: it chooses among the checks, and reports in its own way.
+        code = run_suites(["--cell", cell.id, "--record", scratch, *(("--standing", str(file)) if file else ()), *extra], jobs, log)
         made = Path(scratch) / f"{name}.json"
         if not made.exists():
             if standing:
                 ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
-            raise _without_record(cell, code, log)
+            raise _without_record(cell, log, code)
         found = records.read(made)
         lock = Path(scratch) / f"{name}.lock.txt"
         records.write(found, folder, lock.read_text(encoding="utf-8").splitlines() if lock.exists() else None)
-    if standing and standing.runner != "docker" and not extra:
-        carried.keep(standing, found)
     return found, exit_code(found)
 
 
-def _without_record(cell: Cell, code: int, log: Path) -> Problem:
+def _sat(cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, log: Path, file: Path | None) -> tuple[Record, int]:
+    """The suites in this process, and what they found kept for the next run, with the state that the environment was in before."""
+    kept = standing if standing and standing.runner != "docker" else None
+    with tempfile.TemporaryDirectory(prefix="verify-") as shared:
+        state: list[str] = []  # as the environment is when the run begins: what changes meanwhile is a change
+        looking = threading.Thread(target=lambda: state.append(carried.state_of(kept)) if kept else None, daemon=True)
+        looking.start()
+        try:
+            found = sit(cell.id, file, jobs, Path(shared), log, lambda text: print(text, flush=True))
+        except Infrastructure:
+            raise
+        except Problem as problem:
+            if standing:
+                ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(str(problem), encoding="utf-8")
+            raise _without_record(cell, log) from problem
+        records.write(found, folder, lock=standing.lock if standing else None)
+        looking.join()
+        if kept:
+            carried.keep(kept, found, state[0] if state else "")
+    return found, exit_code(found)
+
+
+def _without_record(cell: Cell, log: Path, code: int = 0) -> Problem:
     """Why there is none: the last lines of the log, told as an outage where they tell of one."""
     again = "run the same command again; if it stays, report it with that log"
     if code in ENDED_FROM_OUTSIDE:
@@ -127,7 +153,7 @@ def _without_record(cell: Cell, code: int, log: Path) -> Problem:
     outage = outage_in(text, ("disk",))
     if isinstance(outage, Infrastructure):
         return outage
-    what = f"the suites wrote no record for {cell.id} (pytest left with {code})"
+    what = f"the suites wrote no record for {cell.id}" + (f" (pytest left with {code})" if code else "")
     return Problem(what, where=str(log), cause=text[-1500:], next=again, code=TOOL_FAILED)
 
 
@@ -199,7 +225,7 @@ def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
                 try:
                     return command.wait(STEP_SECONDS)
                 except subprocess.TimeoutExpired:
-                    step = _latest_step(Path(shared))
+                    step = latest_step(Path(shared))
                     if step != said:
                         print(f"  {time.monotonic() - begun:4.0f} s  {step}", flush=True)
                         said = step
@@ -210,15 +236,6 @@ def run_suites(arguments: list[str], jobs: int, log: Path) -> int:
 def _pytest_ini() -> Path:
     """The suites bring their own settings: those of the folder that a person stands in are not ours."""
     return layout.suites() / "pytest.ini"
-
-
-def _latest_step(shared: Path) -> str:
-    lines = []
-    for path in sorted(shared.glob("*.steps")):
-        if not path.with_suffix(".json").exists():
-            text = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            lines.append(f"{path.stem}: {text[-1][:100] if text else 'starts'}")
-    return "; ".join(lines) or "judging"
 
 
 def _unbuilt(cell: Cell, rung: str, outcome: records.Outcome, folder: Path, reason: str, detail: str = "", runner: str = "") -> Record:

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from .cell import Cell
 
 if TYPE_CHECKING:
-    from .matrix import Wheels
+    from .stack import Wheels
 
 FILE = "environment.yml"
 

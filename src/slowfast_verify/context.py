@@ -21,7 +21,7 @@ from .action import Action, File
 from .atomic import write_text
 from .cell import Cell
 from .errors import NotVerifiable, Problem
-from .matrix import Stack, Wheels
+from .stack import Stack, Wheels
 from .subject import Phase, Subject, actions_of
 
 PLACE = "/opt/slowfast/src"  # of checkouts and links, inside the image

@@ -20,7 +20,7 @@ from . import layout, torch_pairs
 from . import subject as subjects
 from .cell import Cell
 from .data import Row, load
-from .matrix import Stack
+from .stack import Stack
 from .subject import Dependency, Subject
 
 Facts = Mapping[str, Any]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from . import layout
 from .atomic import write_text
-from .errors import HEALTHY, PROBLEMS_FOUND, Problem
+from .generated import between, settle
 
 KEY = "fault"
 BEGIN, END = "<!-- faults: written by a command -->", "<!-- end -->"
@@ -89,28 +89,11 @@ def render(run: Run) -> str:
     return "\n".join(lines)
 
 
-def written(text: str, run: Run) -> str:
-    """The document with the table of this run. Raises Problem where the marks are missing."""
-    before, mark, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not mark or not end:
-        raise Problem("the place for the table is not marked", where=str(document()), next=f"put {BEGIN} and {END} around it")
-    return f"{before}{BEGIN}\n{render(run)}\n{END}{after}"
-
-
 def main(arguments: list[str]) -> int:
     """Write, or with --check compare; 0, or 1 where the document is stale."""
     run = Run.model_validate(json.loads(kept().read_text(encoding="utf-8")))
-    text = document().read_text(encoding="utf-8")
-    fresh = written(text, run)
-    if "--check" in arguments:
-        if fresh == text:
-            return HEALTHY
-        print(f"{document()} is not what reports/faults.json says\n  next: python -m slowfast_verify.fault_table")
-        return PROBLEMS_FOUND
-    write_text(document(), fresh)
-    print(f"written: docs/reliability.md ({len(run.results)} kinds of faults)")
-    return HEALTHY
+    text = between(document().read_text(encoding="utf-8"), BEGIN, END, render(run), document())
+    return settle({document(): text}, arguments, "python -m slowfast_verify.fault_table")
 
 
 if __name__ == "__main__":

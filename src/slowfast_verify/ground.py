@@ -20,8 +20,8 @@ from . import target as targets
 from .cell import Cell
 from .errors import Infrastructure, NotVerifiable
 from .foreign import foreign
-from .matrix import Wheels
 from .record import Provisioned
+from .stack import Wheels
 from .target import Target
 
 Run = Callable[[str, list[str]], None]

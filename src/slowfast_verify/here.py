@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 
 from . import cell as cells
-from . import shell
+from . import installer, shell
 from .wanted import Wanted, capability_of
 
 QUERY = ["--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
@@ -25,11 +25,12 @@ def this_machine(environ: Mapping[str, str] | None = None) -> Wanted:
     if gpu:
         seen.append(f"{gpu}, driver {driver} (nvidia-smi)")
     conda = bool(variables.get("CONDA_PREFIX"))
-    uv = shutil.which("uv", path=variables.get("PATH")) is not None
-    installer = "conda" if conda else "uv" if uv else "pip"
-    seen.append({"conda": "conda (CONDA_PREFIX)", "uv": "uv (PATH)", "pip": "pip, as there is no uv on PATH"}[installer])
+    uv = installer.uv_command(variables)
+    meant = "conda" if conda else "uv" if uv else "pip"
+    named = "uv (PATH)" if uv == "uv" else f"uv, which is beside this suite and not on PATH: {shell.reaching(uv)}"
+    seen.append({"conda": "conda (CONDA_PREFIX)", "uv": named, "pip": "pip, as there is no uv"}[meant])
     return Wanted(
-        os=system, arch=arch, accelerator="cuda" if gpu else "cpu" if system != "macos" else "", installer=installer, gpu=gpu,
+        os=system, arch=arch, accelerator="cuda" if gpu else "cpu" if system != "macos" else "", installer=meant, gpu=gpu,
         driver=driver, capability=capability, shell={"sh": "bash"}.get(shell.own_shell(variables), shell.own_shell(variables)),
         detected=seen,
     )  # fmt: skip

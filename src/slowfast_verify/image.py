@@ -22,9 +22,10 @@ from .atomic import write_text
 from .cell import Cell
 from .errors import NotVerifiable
 from .knowledge import Failure, diagnose
-from .matrix import Matrix, Stack
+from .matrix import Matrix
 from .provision import InstallFailed
 from .record import Provisioned
+from .stack import Stack
 from .subject import Subject, actions_of
 
 PYTHON = "/opt/slowfast/bin/python"

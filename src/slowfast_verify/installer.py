@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -82,6 +83,16 @@ def uv() -> str:
             next=f"{sys.executable} -m pip install uv",
             code=3,
         ) from None
+
+
+def uv_command(environ: Mapping[str, str] | None = None) -> str:
+    """`uv` where a person can type it, else the path of the one that was installed with this suite; empty where there is neither."""
+    if shutil.which("uv", path=(os.environ if environ is None else environ).get("PATH")):
+        return "uv"
+    try:
+        return uv()
+    except Problem:
+        return ""
 
 
 def sys_python() -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from . import knowledge, layout
 from .atomic import write_text
-from .errors import HEALTHY, PROBLEMS_FOUND
+from .errors import HEALTHY
+from .generated import settle
 from .healthy import loops
 from .loop import LoopResult, identifiers, row_of
 
@@ -120,17 +121,14 @@ def _examples(table: dict[str, knowledge.KnownFailure]) -> str:
 def main(arguments: list[str]) -> int:
     """Write, or with --check compare; 0, or 1 where the table is stale."""
     path = layout.reports() / "LOOPS.md"
+    command = "python -m slowfast_verify.loop_table"
     if "--check" in arguments:
-        if path.exists() and path.read_text(encoding="utf-8") == render(results()):
-            return HEALTHY
-        print(f"{path} does not fit reports/loops.json and knowledge/\n  next: python -m slowfast_verify.loop_table")
-        return PROBLEMS_FOUND
+        return settle({path: render(results())}, arguments, command)
     found = take_in()
     rows = [row.model_copy(update={"evidence": ""}).model_dump() for row in found.values()]
-    write_text(kept(), json.dumps(rows, indent=1) + "\n")
-    write_text(path, render(found))
+    settle({kept(): json.dumps(rows, indent=1) + "\n", path: render(found)}, arguments, command)
     green = sum(row.outcome == "green" for row in found.values())
-    print(f"{path.relative_to(layout.root()) if path.is_relative_to(layout.root()) else path}: {green} of {len(found)} loops green")
+    print(f"{green} of {len(found)} loops green")
     return HEALTHY
 
 

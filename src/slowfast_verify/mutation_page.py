@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from . import layout
-from .atomic import write_text
 from .data import Row, load
-from .errors import HEALTHY, PROBLEMS_FOUND, Problem
+from .errors import PROBLEMS_FOUND
+from .generated import between, settle
 from .mutation import Outcome, Run, Subjects, Survivor, results, subjects
 
 BEGIN, END = "<!-- mutation: written by a command -->", "<!-- end -->"
@@ -170,15 +170,6 @@ def seeded() -> str:
     )
 
 
-def written(text: str, tables: str) -> str:
-    """The document with these tables. Raises Problem where the marks are missing."""
-    before, mark, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not mark or not end:
-        raise Problem("the place for the tables is not marked", where=str(document()), next=f"put {BEGIN} and {END} around it")
-    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
-
-
 def main(arguments: list[str]) -> int:
     """Write, or with --check compare; 0, or 1 where the document or a row of equivalent.toml is stale."""
     run, rows = results(), equivalents()
@@ -187,16 +178,9 @@ def main(arguments: list[str]) -> int:
         print("tests/mutation/equivalent.toml names what is not so any more\n" + "\n".join(wrong))
         print("  next: take the row away, or run `nox -s mutation` again and look at what survives")
         return PROBLEMS_FOUND
-    text = document().read_text(encoding="utf-8")
-    fresh = written(text, f"{seeded()}\n\n{render(run, subjects(), rows)}")
-    if "--check" in arguments:
-        if fresh == text:
-            return HEALTHY
-        print(f"{document()} is not what the results say\n  next: python -m slowfast_verify.mutation_page")
-        return PROBLEMS_FOUND
-    write_text(document(), fresh)
-    print(f"written: docs/mutation.md ({len(run.subjects)} subjects)")
-    return HEALTHY
+    tables = f"{seeded()}\n\n{render(run, subjects(), rows)}"
+    text = between(document().read_text(encoding="utf-8"), BEGIN, END, tables, document())
+    return settle({document(): text}, arguments, "python -m slowfast_verify.mutation_page")
 
 
 if __name__ == "__main__":

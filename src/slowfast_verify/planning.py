@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from . import aarch64, conda_env, interpreter, layout, provision, room, sources
+from . import aarch64, conda_env, interpreter, layout, provision, room, sources, system
 from .cell import Cell
 from .emulator import emulator_of
 from .errors import NotVerifiable, Problem
@@ -60,6 +60,8 @@ def _planned(cell: Cell, matrix: Matrix, told: dict[tuple[str, ...], bool]) -> P
     wheels = matrix.stack_of(cell).wheels_of(cell)
     skipped = _obstacle(cell, matrix)
     standing = skipped is None and provision.standing(cell, matrix) is not None
+    if skipped is None and not standing and (lost := system.lacking(cell, matrix)):
+        skipped = f"this machine lacks {', '.join(row.what for row in lost)}: {system.command(lost)}"
     disk = None if standing or skipped else room.demand(cell, matrix, told)
     return Planned(cell, disk, 1.0 if standing or not wheels else wheels.minutes, standing, skipped)
 

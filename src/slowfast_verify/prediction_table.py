@@ -15,9 +15,8 @@ from pathlib import Path
 
 from . import layout, prediction, resolution
 from . import record as records
-from .atomic import write_text
 from .data import Row
-from .errors import HEALTHY, PROBLEMS_FOUND
+from .generated import settle
 from .knowledge import all_known
 from .matrix import default
 from .record import Record
@@ -209,18 +208,14 @@ def main(arguments: list[str]) -> int:
     data = path.with_suffix(".json").with_name("predictions.json")
     told = document()
     texts = {path: render(told), data: json.dumps(told, indent=1) + "\n"}
+    code = settle(texts, arguments, "python -m slowfast_verify.prediction_table")
     if "--check" in arguments:
-        stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
-        for file in stale:
-            print(f"{file} does not fit reports/resolve.json and the records\n  next: python -m slowfast_verify.prediction_table")
-        return PROBLEMS_FOUND if stale else HEALTHY
-    for file, text in texts.items():
-        write_text(file, text)
+        return code
     scores = told["scores"]
     assert isinstance(scores, dict)
     for name, row in scores.items():
         print(f"{name}: {row['records']} records, precision {_percent(row['precision'])}, recall {_percent(row['recall'])}")
-    return HEALTHY
+    return code
 
 
 if __name__ == "__main__":

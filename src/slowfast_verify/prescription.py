@@ -123,6 +123,16 @@ class Prescriber:
         checkout = self.inventory["checkout"]
         return file if self.reach.kind == "here" or not checkout else f"{checkout}/{file}"
 
+    def possible(self, actions: list[Action]) -> list[Action]:
+        """The actions; where the system keeps this Python for itself (PEP 668), an environment beside it instead of installations."""
+        refused = [action for action in actions if action.install or action.uninstall]
+        if not refused or not self.inventory.get("managed"):
+            return actions
+        return [
+            *(Action(advice=line, advice_zh=chinese) for line, chinese in self.reach.beside()),
+            *(action for action in actions if action not in refused),
+        ]
+
     # ---- what mends what --------------------------------------------------------------------------------------------------
 
     def of_known(self, identifier: str) -> list[Action]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from . import conda, fix, ground, installer, layout, room, sources
+from . import conda, fix, ground, installer, layout, room, sources, system
 from .action import Edit
 from .atomic import write_text
 from .cell import Cell
@@ -133,6 +133,7 @@ class _Builder:
     def build(self) -> Provisioned:
         self._room()
         sources.require_reachable(addresses(self.cell, self.matrix))
+        system.require(self.cell, self.matrix)
         forget(self.folder)
         self.logs.mkdir(parents=True)
         begun = time.monotonic()

@@ -15,9 +15,10 @@ from typing import Any
 
 from . import causes
 from . import cell as cells
-from .collection import Collection, Held, moment, stale
+from .collection import Collection, Held, stale
 from .errors import Problem, did_you_mean
 from .harmless import line
+from .reading import moment
 from .record import ANSWERED, CheckResult, Frozen, Record
 
 AXES = ("os", "arch", "python", "torch", "accelerator", "installer", "subject", "revision", "runner")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from . import installer
 from . import shell as shells
 from .language import Language, of
 from .shell import Shell
@@ -38,7 +39,10 @@ ANSWER_SECONDS = 60
 
 @dataclass(frozen=True)
 class Reach:
-    """name: the container, image or host. root: only root may change the environment; user: who it runs as; uv: that is there."""
+    """name: the container, image or host. root: only root may change the environment; user: who it runs as; uv: that is there.
+
+    command: how `uv` is typed: by its path where only this suite's own environment has it.
+    """
 
     kind: Literal["here", "container", "image", "ssh", "wsl"] = "here"
     name: str = ""
@@ -46,6 +50,7 @@ class Reach:
     user: str = ""
     uv: bool = True
     shell: Shell = "sh"
+    command: str = "uv"
 
     @property
     def system(self) -> str:
@@ -64,10 +69,19 @@ class Reach:
             return shells.written(["wsl", "-d", self.name, "--", *argv], self.shell)
         return shells.written(argv, self.shell)
 
+    def beside(self) -> list[tuple[str, str]]:
+        """The lines that make an environment beside a Python that belongs to the system there, in English and in Chinese."""
+        why = "this Python is the system's own, which lets no installer change it (PEP 668); an environment beside it:"
+        why_zh = "这是系统自带的 Python，不允许安装器改动它（PEP 668）；在它旁边另建一个环境："
+        lines = ["slowfast-verify recipe > slowfast-env.sh", ". ./slowfast-env.sh", "slowfast-verify doctor slowfast-env"]
+        if self.kind != "here":
+            lines = [f"slowfast-verify recipe --os linux --shell {'dockerfile' if self.kind == 'image' else 'bash'}"]
+        return [(why, why_zh), *((line, line) for line in lines)]
+
     def installing(self, installer: str, python: str, verb: str, arguments: list[str]) -> list[str]:
         """The lines that install or uninstall there. Where neither uv nor pip is at hand, Python's own copy of pip comes first."""
         if installer == "uv" and self.uv:
-            return [self.written(["uv", "pip", verb, "--python", python, *arguments])]
+            return [self.written([self.command, "pip", verb, "--python", python, *arguments])]
         argv = [python, "-m", "pip", verb, *(["-y"] if verb == "uninstall" else []), *arguments]
         return [*([self.written([python, "-m", "ensurepip"])] if installer == "uv" else []), self.written(argv)]
 
@@ -125,7 +139,7 @@ def reach_of(target: Target, site: str) -> Reach:
     if target.kind == "wsl":
         return Reach("wsl", target.argv[-3], shell=shell)
     if target.kind not in ("container", "docker"):
-        return Reach(shell=shell)
+        return Reach(shell=shell, command=installer.uv_command() or "uv")
     facts = _asked(target, site)
     name = shlex.split(target.name)[-2] if target.kind == "docker" else target.argv[-2]
     kind: Literal["container", "image"] = "image" if target.kind == "docker" else "container"

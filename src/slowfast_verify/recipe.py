@@ -19,11 +19,12 @@ from .cell import parse as parse_cell
 from .data import Row
 from .errors import Problem
 from .knowledge import RUNGS
-from .matrix import Matrix, Stack, default
+from .matrix import Matrix, default
 from .recipe_steps import body, needs_git, trio_of
 from .record import Record
 from .resolution import Resolution, Resolutions
 from .script import WINDOWS, Form, commands_in
+from .stack import Stack
 from .subject import Subject, actions_of
 
 Proof = Literal["ran as printed", "verified", "resolves", "predicted"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from . import conda, sources
 from .cell import Cell
-from .matrix import Stack
 from .mending import absolute, edits, mending
 from .script import ENV, Do, Form, Places, Say, Step, Variable, Write, written
+from .stack import Stack
 from .subject import Phase, Subject, actions_of
 
 PINS = "slowfast-pins.txt"

@@ -35,23 +35,24 @@ from . import (
     scrub,
     sources,
     space,
+    stack,
     staged,
     subject,
     swallowed,
+    system,
     torch_pairs,
     torch_releases,
     wanted,
     zoo,
 )
 from . import knowledge as known_failures
-from .atomic import write_text
-from .errors import HEALTHY, PROBLEMS_FOUND
+from .generated import settle
 
 #: Which model reads which files; a test sees to it that every file is here and loads.
 FILES: dict[str, type[BaseModel]] = {
     "knowledge/*.toml": known_failures.KnownFailure,
     "knowledge/asks/*.toml": known_failures.Ask,
-    "matrices/stacks/*.toml": matrix.Stack,
+    "matrices/stacks/*.toml": stack.Stack,
     "matrices/subjects/*.toml": subject.Subject,
     "matrices/selection.toml": matrix.Selection,
     "matrices/questions.toml": ladder.Questions,
@@ -70,6 +71,7 @@ FILES: dict[str, type[BaseModel]] = {
     "matrices/runners.toml": fanout.Runners,
     "matrices/emulators.toml": emulator.Emulators,
     "matrices/containers.toml": container.Containers,
+    "matrices/system.toml": system.Needs,
     "matrices/aarch64.toml": aarch64.System,
     "matrices/dashboard.toml": pages.Pages,
     "matrices/drafts.toml": draft.Drafts,
@@ -246,20 +248,7 @@ def everything(docs: Path) -> dict[Path, str]:
 
 def main(arguments: list[str]) -> int:
     """Write, or with --check compare; 0, or 1 where something drifted."""
-    drifted = []
-    for path, text in everything(layout.root() / "docs").items():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        drifted.append(path)
-        if "--check" not in arguments:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, text)
-    for path in drifted:
-        print(f"{path.relative_to(layout.root()).as_posix()} {'drifted' if '--check' in arguments else 'written'}")
-    if drifted and "--check" in arguments:
-        print("  next: python -m slowfast_verify.reference")
-        return PROBLEMS_FOUND
-    return HEALTHY
+    return settle(everything(layout.root() / "docs"), arguments, "python -m slowfast_verify.reference")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from packaging.utils import canonicalize_name
 from . import layout
 from .cell import Cell
 from .data import Row, load
-from .matrix import Matrix, Stack
+from .matrix import Matrix
 from .space import PlaceRow, place_of
+from .stack import Stack
 from .subject import Phase, actions_of
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from . import collection, findings, record
+from . import findings, reading, record
 from .atomic import write_text
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 #: {file name: (model, title, description)}
 SCHEMAS: dict[str, tuple[type[BaseModel], str, str]] = {
     f"record-{record.SCHEMA}.json": (record.Record, "Record of slowfast-verify", "What one run found in one target."),
-    "refused-1.json": (collection.RefusedLine, "Refused line of a collection",
+    "refused-1.json": (reading.RefusedLine, "Refused line of a collection",
                        "A collection is JSON Lines: records, sorted by cell and run, then one such line for each thing that was refused."),
     f"doctor-{findings.SCHEMA}.json": (findings.Examination, "Examination of slowfast-verify doctor", "What `doctor --json` prints."),
 }  # fmt: skip

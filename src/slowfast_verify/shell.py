@@ -45,6 +45,17 @@ def unsetting(name: str, shell: Shell = "sh") -> str:
     return {"cmd": f"set {name}=", "powershell": f"Remove-Item Env:{name}", "sh": f"unset {name}"}[shell]
 
 
+def reaching(program: str, shell: Shell | None = None) -> str:
+    """The line after which this shell finds a program's folder, behind all that it finds now."""
+    chosen = shell or own_shell()
+    folder = str((PurePosixPath(program) if chosen == "sh" else PureWindowsPath(program)).parent)
+    if chosen == "cmd":
+        return f'set "PATH=%PATH%;{folder}"'
+    if chosen == "powershell":
+        return f"$env:PATH += ';{folder.replace(chr(39), chr(39) * 2)}'"
+    return f'export PATH="$PATH":{shlex.quote(folder)}'
+
+
 def removing(path: str, shell: Shell = "sh") -> str:
     """The line that deletes a file or a folder."""
     if shell == "cmd":

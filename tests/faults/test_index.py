@@ -76,6 +76,7 @@ def test_a_host_of_repositories_that_is_away(how: str, web: Site, monkeypatch: p
     monkeypatch.setattr(sources, "ANSWER_SECONDS", 2)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")  # where a machine's own configuration names a copy
     for name, value in (("COUNT", "1"), ("KEY_0", f"url.{address}.insteadOf"), ("VALUE_0", "https://github.com/")):
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     sources.reachable.cache_clear()

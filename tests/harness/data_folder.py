@@ -68,7 +68,7 @@ def make(root: Path) -> Path:
     (matrices / "subjects" / "tiny.toml").write_text(SUBJECT, encoding="utf-8")
     (matrices / "questions.toml").write_text("question = []\n", encoding="utf-8")
     (matrices / "selection.toml").write_text("chosen = []\n", encoding="utf-8")
-    for name in ("outages.toml", "room.toml", "share.toml"):
+    for name in ("outages.toml", "room.toml", "share.toml", "system.toml"):
         shutil.copy(layout.matrices() / name, matrices)
     (root / "knowledge" / "divides-by-zero.toml").write_text(KNOWN, encoding="utf-8")
     return root

@@ -7,8 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from slowfast_verify.collection import Collection, Held, Refused
+from slowfast_verify.collection import Collection, Held
 from slowfast_verify.knowledge import RUNGS
+from slowfast_verify.reading import Refused
 from slowfast_verify.record import CheckResult, FailureDetail, Record
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -35,7 +35,7 @@ MAKERS = {
     "ground",
     "image",
 }
-REPORTS = ("record", "collection", "causes", "compatibility", "difference", "query", "report", "schema", "harmless", "findings")
+REPORTS = ("record", "reading", "collection", "causes", "compatibility", "difference", "query", "report", "schema", "harmless", "findings")
 #: module -> modules of ours that it must never reach, not even through another one.
 NEVER = {
     **dict.fromkeys(REPORTS, MAKERS),
@@ -49,7 +49,7 @@ NEVER = {
     "observe": {"provision", "installer", "record", "matrix", "verdict", "plugin"},
 }
 #: Modules that ask the installer something and install nothing.
-ASKS = ("package_index", "resolver")
+ASKS = ("here", "reach", "package_index", "resolver")
 #: Modules that describe and decide, and never start anything.
 QUIET = (
     "data",
@@ -59,6 +59,7 @@ QUIET = (
     "subject",
     "matrix",
     "expectation",
+    "stack",
     "knowledge",
     *REPORTS,
     "atomic",
@@ -168,7 +169,7 @@ def test_what_only_asks_the_installer_installs_nothing(name: str) -> None:
     tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "installer"}
     assert used
-    assert used <= {"uv", "pip_settings", "resolver", "environment"}
+    assert used <= {"uv", "uv_command", "pip_settings", "resolver", "environment"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slowfast_verify import collection
+from slowfast_verify import reading
 from slowfast_verify import record as records
-from slowfast_verify.collection import Collection, Refused, line, read, stale
+from slowfast_verify.collection import Collection, stale
 from slowfast_verify.errors import Problem
+from slowfast_verify.reading import Refused, line, read
 from slowfast_verify.record import Record
 
 from .many_records import CELLS, NOW, check, held, items, record, run_id
@@ -29,7 +30,7 @@ def merged(*parts: list[Item]) -> list[Item]:
     """What a merge of these parts holds, as it would be read again from its file."""
     with Collection(itertools.chain(*parts)) as found:
         lines = list(found.lines())
-    return [collection._one(text, "again") for text in lines]
+    return [reading._one(text, "again") for text in lines]
 
 
 def same(left: list[Item], right: list[Item]) -> bool:
@@ -160,7 +161,7 @@ def test_what_is_no_file_of_text_is_named(tmp_path: Path) -> None:
 
 def test_a_record_without_end_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line or a file beyond the limit is refused, and the next line is read."""
-    monkeypatch.setattr(collection, "LARGEST", 4096)
+    monkeypatch.setattr(reading, "LARGEST", 4096)
     good = GOOD.model_dump_json(by_alias=True)
     path = tmp_path / "all.jsonl"
     path.write_text(f"{'x' * 50_000}\n{good}\n", encoding="utf-8")

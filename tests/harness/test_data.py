@@ -9,7 +9,8 @@ import pytest
 from slowfast_verify import knowledge, ladder, layout, sources
 from slowfast_verify.data import load
 from slowfast_verify.errors import USAGE, Problem
-from slowfast_verify.matrix import Matrix, Stack, default
+from slowfast_verify.matrix import Matrix, default
+from slowfast_verify.stack import Stack
 from slowfast_verify.subject import Subject
 
 from . import data_folder

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from slowfast_verify import fault_table
-from slowfast_verify.errors import Problem
 from slowfast_verify.fault_table import BEGIN, END, Result, Run
 
 ROWS = [
@@ -45,12 +44,6 @@ def test_a_figure_typed_by_hand_is_found(tmp_path: Path, monkeypatch: pytest.Mon
     document.write_text(document.read_text(encoding="utf-8").replace("| 50 |", "| 500 |"), encoding="utf-8")
     assert fault_table.main(["--check"]) == 1
     assert document.read_text(encoding="utf-8").startswith("# Head\n")
-
-
-def test_a_document_without_a_place(tmp_path: Path) -> None:
-    """Marks that somebody took out are asked for."""
-    with pytest.raises(Problem, match="not marked"):
-        fault_table.written("# Head\n", Run(date="d", machine="m", results=ROWS))
 
 
 def test_a_part_replaces_its_own_rows_alone(tmp_path: Path) -> None:

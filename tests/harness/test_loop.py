@@ -204,6 +204,7 @@ def test_the_table_tells_green_by_hand_and_why_not(monkeypatch: pytest.MonkeyPat
     row = MISSING.model_copy(update={"witness": Witness(python="import thing", environment="classic", needs=["index"])})
     other = MISSING.model_copy(update={"id": "needs-a-gpu", "witness": None, "unreproduced": "needs a GPU"})
     monkeypatch.setattr(knowledge, "all_known", lambda folder=None: {row.id: row, other.id: other})
+    monkeypatch.setattr(knowledge, "_one", {row.id: row, other.id: other}.get)
     monkeypatch.setattr(layout, "reports", lambda: tmp_path)
     loop_table.leave(loop.LoopResult(id=row.id, environment="classic", needs=["index"], outcome="green", fixes="2", seconds=3.2))
     loop_table.leave(loop.LoopResult(id="gone", environment="classic", outcome="green"))

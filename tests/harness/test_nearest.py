@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import knowledge, layout, nearest, recipe_text, wanted
+from slowfast_verify import installer, knowledge, layout, nearest, recipe_text, wanted
 from slowfast_verify.asking import wanted_of
 from slowfast_verify.errors import Problem
 from slowfast_verify.matrix import default
@@ -147,12 +147,15 @@ def test_the_data_prices_everything_that_the_code_asks_for() -> None:
     assert not {row.name for row in wanted.gpus().capability} - {row.capability for row in wanted.gpus().gpu} - {"3.5", "5.0", "5.2"}
 
 
-def test_this_machine_is_seen() -> None:
-    """Without a word: the system of this process, and the GPU only where a driver names one."""
+def test_this_machine_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word: the system of this process, the GPU only where a driver names one, uv where it is on PATH or beside the suite."""
     from slowfast_verify.here import this_machine
 
     found = this_machine({"PATH": ""})
-    assert found.os and found.arch and found.gpu == "" and found.installer == "pip"
+    assert found.os and found.arch and found.gpu == "" and found.installer == "uv"
+    assert "PATH" in found.detected[-1] and str(Path(installer.uv()).parent) in found.detected[-1]  # the line that makes it one to type
+    monkeypatch.setattr(installer, "uv", lambda: (_ for _ in ()).throw(Problem("there is none")))
+    assert this_machine({"PATH": ""}).installer == "pip"
     assert this_machine({"PATH": "", "CONDA_PREFIX": "x"}).installer == "conda"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_verify import layout, planning, sources
+from slowfast_verify import interpreter, layout, planning, sources
 from slowfast_verify import record as records
 from slowfast_verify.matrix import default, runnable
 from slowfast_verify.record import CheckResult, Record
@@ -51,6 +51,7 @@ def test_cell_of_another_system_is_skipped_with_its_reason() -> None:
 def test_unreachable_source_is_skipped_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell whose repository does not answer is skipped, and the address is named."""
     monkeypatch.setattr(sources, "reachable", lambda address: "no route")
+    monkeypatch.setattr(interpreter, "find", lambda version: Path(sys.executable))
     (row,) = planning.plan_of(["linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67"])
     assert row.skipped == "source unreachable: https://github.com/facebookresearch/SlowFast"
 

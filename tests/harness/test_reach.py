@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from slowfast_verify import engine
+from slowfast_verify import engine, installer
 from slowfast_verify import target as targets
 from slowfast_verify.action import Action, Edit, File
 from slowfast_verify.prescription import Prescriber
@@ -99,6 +99,23 @@ def test_other_machines_are_reached_by_their_own_command() -> None:
     assert reach_of(targets.parse(sys.executable), "/x").kind == "here"
 
 
+def test_nothing_is_installed_into_a_python_of_the_system() -> None:
+    """PEP 668: whatever would install becomes the way to an environment beside it; what installs nothing stays, and a free Python's too."""
+    wanted = [Action(install=["av"]), Action(remove=["{site}/~umpy"]), Action(uninstall=["numpy"])]
+    assert prescriber(HERE).possible(wanted) == wanted
+    kept = prescriber(HERE, managed="/usr/lib/python3.11/EXTERNALLY-MANAGED").possible(wanted)
+    assert kept[-1] == wanted[1] and not any(action.install or action.uninstall for action in kept)
+    assert kept[1].advice == "slowfast-verify recipe > slowfast-env.sh"
+    image = prescriber(IMAGE, managed="/usr/lib/python3.11/EXTERNALLY-MANAGED").possible(wanted)
+    assert image[1].advice == "slowfast-verify recipe --os linux --shell dockerfile"
+
+
+def test_uv_is_typed_by_its_path_where_only_the_suite_has_it() -> None:
+    """Of what is printed the first word is one that this shell finds."""
+    assert Reach(command="/opt/suite/bin/uv").installing("uv", PYTHON, "install", ["av"])[0].startswith("/opt/suite/bin/uv pip install")
+    assert reach_of(targets.parse(sys.executable), "/x").command in ("uv", installer.uv())
+
+
 # ---- against a real engine -------------------------------------------------------------------------------------------------
 
 DOCKERFILE = """FROM {base}
@@ -151,3 +168,11 @@ def test_what_is_told_for_an_image_builds_a_mended_one(broken: str) -> None:
         assert image.attrs["Config"]["User"] == "somebody"
     finally:
         engine.client().images.remove(tag, force=True)
+
+
+def test_a_python_of_debian_is_left_alone() -> None:
+    """A Debian as it is: the doctor tells no installation that pip and uv would refuse there, but the way to an environment."""
+    argv = [sys.executable, "-m", "slowfast_verify", "doctor", f"docker:{base_or_skip()}", "--rung", "environment", "--json"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False)
+    (missing,) = [row for row in json.loads(done.stdout)["causes"] if row["id"].startswith("missing:")]
+    assert any("slowfast-verify recipe" in line for line in missing["fix"]) and not any("pip install" in line for line in missing["fix"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,9 @@ def test_how_it_works_leaves_out_no_rung_and_no_part() -> None:
         "keeper.py",
     ):
         assert part in text
+
+
+def test_every_module_and_every_decision_is_in_the_contents() -> None:
+    """A new module has a group, and a page that somebody wrote is found from another one."""
+    done = subprocess.run([sys.executable, str(ROOT / "docs" / "contents.py"), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

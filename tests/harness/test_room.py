@@ -35,6 +35,13 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     installer.cache_folder.cache_clear()
 
 
+@pytest.fixture
+def able(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has every Python, every library and every source: a plan then speaks of the disk."""
+    monkeypatch.setattr(planning, "_obstacle", lambda cell, matrix: None)
+    monkeypatch.setattr(planning.system, "lacking", lambda cell, matrix: [])
+
+
 def of(identifier: str) -> Demand:
     return room.demand(default().cell(identifier), default())
 
@@ -103,6 +110,7 @@ def test_a_full_place_is_named_with_what_it_lacks(tmp_path: Path) -> None:
     assert "MB are free at" in said and str(2 * half) in said
 
 
+@pytest.mark.usefixtures("able")
 def test_cells_of_one_stack_share_the_cache(empty_cache: Path) -> None:
     """A plan counts wheels once that several cells of it take from one cache."""
     both = [of(UV), of("linux-py3.8-torch1.8.0-cpu-uv-slowfast-release@1.0")]
@@ -110,6 +118,7 @@ def test_cells_of_one_stack_share_the_cache(empty_cache: Path) -> None:
     assert planning.plan_of(["linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5"])[0].disk is not None
 
 
+@pytest.mark.usefixtures("able")
 def test_a_plan_asks_uv_once_for_the_same_wheels(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells that differ in their subject only share one answer of uv's: a plan of hundreds of cells stays quick."""
     asked: list[object] = []

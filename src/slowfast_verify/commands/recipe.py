@@ -24,9 +24,10 @@ def recipe(
     chinese: Annotated[bool, typer.Option("--zh", help="in Chinese")] = False,
 ) -> None:
     """Print what to type: the nearest cell that ran, with its pins, its workarounds, its evidence, and what differs from what was asked."""
-    from .. import nearest, recipe_text
+    from .. import nearest, recipe_text, system
     from ..asking import wanted_of
     from ..language import chosen
+    from ..matrix import default
     from ..recipe import recipe_for
 
     name, _, revision = subject.partition("@")
@@ -35,8 +36,14 @@ def recipe(
         "revision": revision, "torch": torch, "shell": shell,
     }  # fmt: skip
     found = nearest.answer(wanted_of(" ".join(question or []), options, cell), only=cell)
-    if no_compiler:
+    lost = system.lacking(default().cell(found.recipe.cell), default()) if found.wanted.detected and not cell else []
+    if no_compiler or any(row.compiler for row in lost):
         other = recipe_for(found.recipe.cell, compiler=False).model_copy(update={"differences": found.recipe.differences})
-        found = found.model_copy(update={"recipe": other})
+        said = [] if no_compiler else ["no C++ compiler: detectron2 without its compiled part, which recognition does not need"]
+        wanted = found.wanted.model_copy(update={"detected": [*found.wanted.detected, *said]})
+        found = found.model_copy(update={"recipe": other, "wanted": wanted})
+    if rest := [row for row in lost if not row.compiler]:
+        needs = [*found.recipe.needs, f"{', '.join(row.what for row in rest)}, which this machine lacks: {system.command(rest)}"]
+        found = found.model_copy(update={"recipe": found.recipe.model_copy(update={"needs": needs})})
     form = recipe_text.form_of(found, shell)
     typer.echo(recipe_text.as_json(found) if as_json else recipe_text.printed(found, form, chosen(chinese)), nl=as_json)

@@ -17,7 +17,8 @@ from ..errors import HEALTHY, PROBLEMS_FOUND, Infrastructure, Problem, did_you_m
 from .dashboard import render
 
 if TYPE_CHECKING:
-    from ..collection import Collection, Refused
+    from ..collection import Collection
+    from ..reading import Refused
     from ..record import Record
 
 app = typer.Typer(invoke_without_command=True, help="Write COMPATIBILITY.md from records alone; or merge, compare, ask, convert records.")
@@ -80,7 +81,8 @@ def diff(
 ) -> None:
     """Say what is newly red, newly green, fails for another cause, or is no longer run. Exit 1 if anything is newly red."""
     from .. import difference
-    from ..collection import Collection, read
+    from ..collection import Collection
+    from ..reading import read
 
     if (after is None) == (not since):
         raise Problem("two collections are compared, or one with what it was", where="report diff",
@@ -257,6 +259,6 @@ def _day(text: str) -> datetime:
 
 def _until(items: Iterable[Record | Refused], last: datetime) -> Iterator[Record | Refused]:
     """What was there at that moment."""
-    from ..collection import Refused, moment
+    from ..reading import Refused, moment
 
     return (item for item in items if isinstance(item, Refused) or moment(item.run) <= last)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..causes import sentence
-from ..collection import moment
+from ..reading import moment
 from ..record import CheckResult, Record
 from .junit import details
 

@@ -130,6 +130,12 @@ def read_metadata(path):
     return facts
 
 
+def managed():
+    """The mark by which a system keeps its own Python from installers (PEP 668); None in a virtual environment and where there is none."""
+    path = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "EXTERNALLY-MANAGED")
+    return path if sys.prefix == sys.base_prefix and os.path.isfile(path) else None
+
+
 def probe(step, packages=(), dependencies=(), configs=()):
     """Returns python, platform, distributions {name: facts}, modules [name], origins {package: file}, checkout, configs [path]."""
     step("read the distributions")
@@ -159,6 +165,7 @@ def probe(step, packages=(), dependencies=(), configs=()):
         "executable": sys.executable,
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
+        "managed": managed(),
         "platform": platform.platform(),
         "system": platform.system(),
         "machine": platform.machine(),

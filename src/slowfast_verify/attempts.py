@@ -14,11 +14,16 @@ from .target import Target
 
 
 def observe_again(
-    target: Target, questions: Sequence[Question], *, places: Mapping[str, str], on_step: Callable[[str, str], None] | None = None
+    target: Target,
+    questions: Sequence[Question],
+    *,
+    places: Mapping[str, str],
+    on_step: Callable[[str, str], None] | None = None,
+    on_final: Callable[[Observation], None] | None = None,
 ) -> dict[str, Observation]:
     """{id: Observation}; one that was put more than once is the last, and tells by `attempts`. Natively nothing is put twice."""
-    found = observe(target, questions, places=places, on_step=on_step)
     times = all_emulators()[target.kind].attempts if target.kind in KINDS else 1
+    found = observe(target, questions, places=places, on_step=on_step, on_final=on_final if times == 1 else None)
     for attempt in range(2, times + 1):
         for question in [one for one in questions if one.id in found and lost(found[one.id])]:  # each in a process of its own
             seen = observe(target, [question], places=places, on_step=on_step)[question.id]

@@ -51,13 +51,13 @@ def carried_over(standing: Provisioned, now: datetime | None = None) -> Record |
     return kept.record.model_copy(update={"carried_over": time.strftime("%Y-%m-%dT%H:%M:%SZ", now.utctimetuple())})
 
 
-def keep(standing: Provisioned, record: Record) -> None:
-    """Keep a fresh record for the next run, beside its environment; an unsure one takes the kept one away."""
+def keep(standing: Provisioned, record: Record, state: str) -> None:
+    """Keep a fresh record for the next run, beside its environment; an unsure one takes the kept one away. state: of before it was made."""
     path = _file(standing)
     path.unlink(missing_ok=True)
     if record.carried_over is None and not any(check.outcome in UNSURE for check in record.checks):
         with suppress(OSError):  # no room for it: the next run makes the record again
-            write_text(path, Kept(state=state_of(standing), record=record).model_dump_json(by_alias=True, exclude_none=True))
+            write_text(path, Kept(state=state, record=record).model_dump_json(by_alias=True, exclude_none=True))
 
 
 def state_of(standing: Provisioned) -> str:

@@ -199,7 +199,9 @@ cause_zh = "{mark}"
 
 [[fix]]
 advice = "{mark}: or an action that is carried out: install, uninstall, env, edit, opts, file, remove, run"
+advice_zh = "{mark}"
 why = "{mark}"
+why_zh = "{mark}"
 
 [example]
 text = {example}

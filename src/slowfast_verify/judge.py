@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
+
+import pytest
 
 from . import layout
-from .errors import NotVerifiable
+from .errors import Infrastructure, NotVerifiable, no_room
 from .plugin import VERDICTS
 from .record import CheckResult
 from .verdict import Unanswered, Verdicts, answered
@@ -38,6 +40,7 @@ class Check:
     module: ModuleType
     values: dict[str, Any] = field(default_factory=dict)
     questions: tuple[str, ...] = ()
+    batch: str = ""
 
     @property
     def sentence(self) -> str:
@@ -112,28 +115,33 @@ def _repeated(
     for combination in itertools.product(*(values for _, values in lists)):
         shown = "-".join(str(value) for value in combination)
         number = f"{rung}::{name.removeprefix('test_')}" + (f"[{shown}]" if lists else "")
-        yield Check(number, rung, function, module, dict(zip((key for key, _ in lists), combination, strict=True)), questions)
+        batch = next((mark.args[0] for mark in marks if mark.name == "batch"), "")
+        yield Check(number, rung, function, module, dict(zip((key for key, _ in lists), combination, strict=True)), questions, batch)
 
 
-def judge(check: Check, verdicts: Verdicts) -> Judged:
-    """Run one check; whatever it raises becomes its result, and a fault of its own is told as one."""
+def judge(check: Check, verdicts: Verdicts, *, crash: Literal["failed", "not verified"] = "not verified") -> Judged:
+    """Run one check; whatever it raises becomes its result, and a fault of its own is told as one.
+
+    crash: what a check comes to that raises anything but its verdict: in a person's environment a fault of ours proves nothing; in a
+    cell it is red, as it is under pytest.
+    """
     seen: list[str] = []
     error: BaseException | None = None
     crashed = False
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         try:
             check.function(**_Arguments(check, verdicts, seen, Path(scratch)).all_of(check.function, check.values))
-        except (AssertionError, NotVerifiable) as raised:
+        except (AssertionError, NotVerifiable, pytest.skip.Exception) as raised:
             error = raised
         except Exception as raised:
-            error, crashed = raised, True
-    if crashed:
+            error, crashed = raised, not (isinstance(raised, Infrastructure) or no_room(raised))
+    if crashed and crash != "failed":
         result = CheckResult(id=check.id, rung=check.rung, outcome="not verified", reason=f"the check itself failed: {error!r}"[:400])
         return Judged(check, result, error, tuple(seen), crashed=True)
     if isinstance(error, AssertionError) and not isinstance(error, Unanswered) and not str(error):
         error = AssertionError(f"this does not hold: {check.sentence}")
-    report = SimpleNamespace(passed=error is None, skipped=False)
-    return Judged(check, verdicts.judge(check.id, report, error, seen), error, tuple(seen))
+    report = SimpleNamespace(passed=error is None, skipped=isinstance(error, pytest.skip.Exception))
+    return Judged(check, verdicts.judge(check.id, report, error, seen), error, tuple(seen), crashed=crashed)
 
 
 class _Arguments:

@@ -41,7 +41,7 @@ def of(language: Language, english: Said, chinese: Said) -> Said:
 def because(language: Language, english: str, chinese: str) -> str:
     """A reason as it stands behind what is to be done; empty where there is none."""
     reason = of(language, english, chinese)
-    return (f"因为：{reason}" if language == "zh" else f"because {reason}") if reason else ""
+    return (f"说明：{reason}" if language == "zh" else f"because {reason}") if reason else ""
 
 
 def _meant() -> str:

@@ -52,12 +52,15 @@ def observe(
     places: Mapping[str, str] | None = None,
     on_step: Callable[[str, str], None] | None = None,
     until: Callable[[Observation], bool] | None = None,
+    on_final: Callable[[Observation], None] | None = None,
     start_seconds: float | None = None,
 ) -> dict[str, Observation]:
     """Put the questions to the target, in order, in as few processes as they survive; {id: Observation}, one for each.
 
     places: files of this machine that arguments name as {NAME}; they travel to a target that does not see them (parcel.py).
     until: told of each observation; where it says True the process is ended there, and what is left has no observation.
+    on_final: told of an observation, from another thread, as soon as nothing can change it any more; never told of some (the last of a
+    process, and all where no supervisor keeps the questions' noise apart): those are in what is returned.
     start_seconds: how long the interpreter may take to say hello; none: START_SECONDS.
     """
     scale = target.slowness
@@ -72,7 +75,7 @@ def observe(
                 {number: Observation(id=number, how="unreachable", type=TOO_LARGE, message=why) for number, why in refused.items()}
             )
             continue
-        run = _Run(target, left, parcel, on_step, until, START_SECONDS if start_seconds is None else start_seconds)
+        run = _Run(target, left, parcel, on_step, until, on_final, START_SECONDS if start_seconds is None else start_seconds)
         run.go()
         if run.stopped:
             return {**found, **run.found}
@@ -97,9 +100,11 @@ class _Run:
     """One process of the target, from its start to the end of its last descendant."""
 
     def __init__(self, target: Target, questions: list[Question], parcel: Parcel, on_step: Callable[[str, str], None] | None,
-                 until: Callable[[Observation], bool] | None, start_seconds: float) -> None:  # fmt: skip
+                 until: Callable[[Observation], bool] | None, on_final: Callable[[Observation], None] | None,
+                 start_seconds: float) -> None:  # fmt: skip
         self.target, self.questions, self.parcel, self.on_step = target, questions, parcel, on_step
-        self.until, self.start_seconds = until, start_seconds * target.slowness
+        self.until, self.on_final, self.start_seconds = until, on_final, start_seconds * target.slowness
+        self.told: set[str] = set()
         self.stopped = False
         self.found: dict[str, Observation] = {}
         self.cookie = secrets.token_hex(8)
@@ -205,6 +210,7 @@ class _Run:
             self.hello, self.forks, self.absent, self.folder = True, event["fork"], event["absent"], Path(event["folder"])
             self.deadline = time.monotonic() + START_SECONDS + GRACE_SECONDS
         elif kind == "start":
+            self._tell_finals()
             self.current, self.step, self.began = number, None, time.monotonic()
             self.deadline = self.began + limits[str(number)] + GRACE_SECONDS
         elif kind == "step":
@@ -225,6 +231,13 @@ class _Run:
             self._died(event)
         elif kind == "end":
             self.accounted = True
+
+    def _tell_finals(self) -> None:
+        """The next question has begun: what came before it stays as it is, unless its noise is still to be cut from that of the process."""
+        if self.on_final and self.forks:
+            for number in [number for number in self.found if number not in self.told]:
+                self.told.add(number)
+                self.on_final(self.found[number])
 
     def _died(self, event: dict[str, Any]) -> None:
         number, limit = event.get("q"), event.get("limit")

@@ -11,7 +11,7 @@ import threading
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock
 
@@ -27,6 +27,7 @@ from .errors import Infrastructure, NotVerifiable, Problem, no_room
 from .expectation import Expectation, check_matches
 from .matrix import default
 from .observe import observe
+from .parameter import values_of
 from .parcel import TOO_LARGE
 from .provenance import stamp
 from .question import Observation
@@ -68,7 +69,7 @@ class Verdicts:
         self._read: dict[str, dict[str, Observation]] = {}
 
     @classmethod
-    def begin(cls, option: Any, folder: Path) -> Verdicts:
+    def begin(cls, option: Any, folder: Path) -> Self:
         """Resolve the options and take the inventory; raises Problem when the target does not answer."""
         asked = {name: getattr(option, name) for name in ("config", "checkpoint", "record", "zoo")}
         for name in ("config", "checkpoint"):
@@ -119,7 +120,7 @@ class Verdicts:
         })  # fmt: skip
 
     @classmethod
-    def receive(cls, text: str) -> Verdicts:
+    def receive(cls, text: str) -> Self:
         """The counterpart of hand_on, in the worker."""
         raw = json.loads(text)
         target = targets.Target(argv=tuple(raw["target"].pop("argv")), **raw["target"])
@@ -136,10 +137,18 @@ class Verdicts:
 
     def ask(self, question: str) -> Observation:
         """What became of a question; its whole batch is put to the target the first time that anybody asks."""
-        batch = next((name for name, questions in self.batches.items() if any(q.id == question for q in questions)), None)
+        return self.observations(self.batch_of(question))[question]
+
+    def batch_of(self, question: str) -> str:
+        """The batch in which a question is put; raises NotVerifiable for one that is put in none."""
+        batch = self._batch_of.get(question)
         if batch is None:
             raise NotVerifiable(f"no question {question!r} is put to {self.subject.name}")
-        return self.observations(batch)[question]
+        return batch
+
+    @cached_property
+    def _batch_of(self) -> dict[str, str]:
+        return {question.id: name for name, questions in self.batches.items() for question in questions}
 
     def observations(self, batch: str) -> dict[str, Observation]:
         """What became of a batch; the first process or thread that asks puts it to the target, any other waits for the file."""
@@ -150,11 +159,18 @@ class Verdicts:
                     with (self.folder / f"{batch}.steps").open("a", encoding="utf-8") as steps:
                         places = {name: path for name, path in ladder.handed(self.asked).items() if path}
                         found = observe_again(self.target, self.batches[batch], places=places,
-                                        on_step=lambda q, s: print(f"{q}: {s}", file=steps, flush=True))  # fmt: skip
+                                        on_step=lambda q, s: print(f"{q}: {s}", file=steps, flush=True),
+                                        on_final=self.final)  # fmt: skip
                     write_text(file, json.dumps({key: value.model_dump() for key, value in found.items()}))  # half of it would count as all
             raw = json.loads(file.read_text(encoding="utf-8"))
             self._read[batch] = {key: Observation.model_validate(value) for key, value in raw.items()}
         return self._read[batch]
+
+    def final(self, observation: Observation) -> None:
+        """Told of an observation of a batch that is still being put; for whoever judges meanwhile."""
+
+    def over(self, batch: str) -> None:
+        """Told when a batch was put, whatever became of it."""
 
     def put_side_by_side(self, at_once: int) -> None:
         """Put every batch to the target from threads, `at_once` at a time, while pytest still collects; checks wait for what they read.
@@ -170,38 +186,18 @@ class Verdicts:
                     if not waiting:
                         return
                     batch = waiting.pop(0)
-                with contextlib.suppress(Exception):
-                    self.observations(batch)
+                try:
+                    with contextlib.suppress(Exception):
+                        self.observations(batch)
+                finally:
+                    self.over(batch)
 
         for _ in range(at_once):
             threading.Thread(target=work, daemon=True).start()
 
     def parameters(self, name: str) -> list[Any] | None:
-        """The values that a check is repeated for, by the name of its argument; None for a name that is no list of ours."""
-        if name == "dependency":
-            return ladder.dependency_modules(self.subject, self.inventory)
-        if name == "module":
-            return ladder.subject_modules(self.subject, self.inventory)
-        if name == "required_name":
-            return [f"{row.module}.{row.name}" for row in self.subject.required_name]
-        if name == "config_file":
-            return list(self.inventory["configs"])
-        if name == "published":
-            return ["SLOWFAST_8x8_R50"] if self.asked.get("zoo") and "published" in self.subject.command else []
-        if name in ("clip", "moving_clip", "still_clip"):
-            shown = ladder.clips_of(self.subject)
-            return [clip for clip, row in shown.items() if name == "clip" or (name == "moving_clip") == bool(row["label"])]
-        if name == "our_config":
-            asked = [command.args for command in self.subject.command.values() if command.args.get("ours")]
-            places = [(Path(args["ours"].replace("{fixtures}", str(layout.fixtures()))), args.get("omit", [])) for args in asked]
-            return sorted({file.name for place, omitted in places for file in place.parent.glob(place.name) if file.name not in omitted})
-        if name == "given_config":
-            return [Path(self.asked["config"]).name] if self.asked.get("config") else []
-        if name == "aligner":
-            return [q.id.partition(":")[2] for questions in self.batches.values() for q in questions if q.id.startswith("roi_align:")]
-        if name == "distributed_function":
-            return [f for row in self.batches.values() for q in row if q.id == "gloo" for f in q.args.get("functions", [])]
-        return None
+        """The values that a check is repeated for (parameter.py)."""
+        return values_of(name, self)
 
     def judge(self, check: str, report: Any, error: BaseException | None, questions: list[str]) -> CheckResult:
         """The result of one check: its outcome, how it failed, the known failure that this is, and whether it was expected."""
@@ -273,6 +269,11 @@ class Verdicts:
         """Write the record of a whole run; a run of some checks only is not kept as one."""
         if not whole:
             return None
+        folder = Path(self.asked["record"]) if self.asked.get("record") else layout.reports() / "records"
+        return records.write(self.record(results, seconds), folder, lock=self.provisioned.lock if self.provisioned else None)
+
+    def record(self, results: list[CheckResult], seconds: float) -> Record:
+        """The record of a whole run, which took so many seconds."""
         kind = self.provisioned.runner if self.provisioned else "native"
         name = records.name_of(self.cell.id, kind) if self.cell else f"target-{self.subject.name}-{targets.label(self.target)}"
         facts: dict[str, Any] = {
@@ -302,8 +303,7 @@ class Verdicts:
             stands = [built(id="resolve::requirements_resolve", rung="resolve"),
                      built(id="install::environment_stands", rung="install", seconds=self.provisioned.seconds)]  # fmt: skip
             made = made.model_copy(update={"checks": [*stands, *made.checks]})
-        folder = Path(self.asked["record"]) if self.asked.get("record") else layout.reports() / "records"
-        return records.write(made, folder, lock=self.provisioned.lock if self.provisioned else None)
+        return made
 
     def _predictions(self) -> dict[str, list[tuple[str, float]]] | None:
         asked = (self.folder / "demo.json").exists() and self.observations("demo").get("demo")

@@ -41,7 +41,7 @@ def standing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Provisioned:
 def test_an_unchanged_cell_keeps_its_verdict_and_says_since_when(standing: Provisioned) -> None:
     """The record comes back as it was, with the time of the carrying beside the time of the verdict."""
     made = record()
-    carried.keep(standing, made)
+    carried.keep(standing, made, carried.state_of(standing))
     found = carried.carried_over(standing)
     assert found and found.carried_over and found.model_copy(update={"carried_over": None}) == made
     held = Held(record=found, standing=found)
@@ -64,14 +64,14 @@ def module_edited(standing: Provisioned) -> None:
 @pytest.mark.parametrize("change", [installed, edited, module_edited])
 def test_what_somebody_changed_in_the_environment_ends_it(standing: Provisioned, change: Callable[[Provisioned], None]) -> None:
     """An install, an edit of a module and an edit of the checkout each show."""
-    carried.keep(standing, record())
+    carried.keep(standing, record(), carried.state_of(standing))
     change(standing)
     assert carried.carried_over(standing) is None
 
 
 def test_other_inputs_another_build_and_another_suite_end_it(standing: Provisioned, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cell's inputs, the day it was built, the suite's files and what the machine hides from torch all count."""
-    carried.keep(standing, record())
+    carried.keep(standing, record(), carried.state_of(standing))
     assert carried.carried_over(standing.model_copy(update={"inputs": "2"})) is None
     assert carried.carried_over(standing.model_copy(update={"created": "2026-11-23T10:00:00Z"})) is None
     with monkeypatch.context() as changed:
@@ -96,7 +96,7 @@ def test_a_file_of_the_suite_is_part_of_its_state(tmp_path: Path, monkeypatch: p
 def test_thirty_days_end_it_and_so_does_a_clock_that_was_moved_back(standing: Provisioned) -> None:
     """Nothing older than thirty days is carried over, and nothing from the future."""
     made = record()
-    carried.keep(standing, made)
+    carried.keep(standing, made, carried.state_of(standing))
     then = moment(made.run)
     assert carried.carried_over(standing, then + timedelta(days=29))
     assert carried.carried_over(standing, then + timedelta(days=31)) is None
@@ -106,14 +106,14 @@ def test_thirty_days_end_it_and_so_does_a_clock_that_was_moved_back(standing: Pr
 @pytest.mark.parametrize("outcome", carried.UNSURE)
 def test_a_red_or_unsure_record_is_made_again(standing: Provisioned, outcome: Outcome) -> None:
     """What failed once is worth another look: such a record is not kept, and takes away an older one."""
-    carried.keep(standing, record())
-    carried.keep(standing, record(outcome))
+    carried.keep(standing, record(), carried.state_of(standing))
+    carried.keep(standing, record(outcome), carried.state_of(standing))
     assert carried.carried_over(standing) is None
 
 
 def test_a_damaged_note_is_no_verdict(standing: Provisioned) -> None:
     """Half a file, or one of another version, means to climb."""
-    carried.keep(standing, record())
+    carried.keep(standing, record(), carried.state_of(standing))
     path = Path(standing.env).parent / "cells" / CELL / "verified.json"
     path.write_text(path.read_text()[:-20])
     assert carried.carried_over(standing) is None

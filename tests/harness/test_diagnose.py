@@ -72,6 +72,21 @@ def test_one_bad_name_among_many_loses_nothing(tmp_path: Path) -> None:
     assert b"missing-scipy" in done.stdout
 
 
+def test_an_answer_in_chinese_has_no_english_sentence() -> None:
+    """Of every known failure with an example: what is ours is Chinese; names, commands and what programs printed are nobody's language."""
+    seen = 0
+    for name, row in knowledge.all_known().items():
+        assert row.example
+        for one in (one for one in diagnosis.diagnose(log.from_text(row.example.text)).diagnoses if one.id == name):
+            told = diagnosis.printed(diagnosis.Answer("", [one], []), width=10_000, language="zh")
+            seen += f"{row.title_zh}  [{name}]" in told and one.cause_zh in told
+            english = [step["why"] for step in one.fix if step["why"]]
+            english += [step["text"] for step in one.fix if step["text_zh"] not in ("", step["text"])]
+            english += [dead["why"] for dead in one.dead_ends] + ([one.unsure] if one.unsure else [])
+            assert not [text for text in english if f" {text}\n" in told], name
+    assert seen > 400
+
+
 def test_silence_where_nothing_is_known() -> None:
     """An unknown error is not explained by guessing: it says so, and where to go on."""
     text = diagnosis.printed(diagnosis.diagnose(log.from_text("ZeroDivisionError: division by zero in my_own_script.py")))

@@ -33,6 +33,8 @@ ELSEWHERE = r"""ContainerError: stream 11 of D:\films\b.mp4 at 0x5500 has frobni
 FILLED = {
     "title": "The film's frobnicator is too old",
     "title_zh": "影片里的组件太旧",
+    "advice_zh": "更新组件",
+    "why_zh": "旧的读不了",
     "cause_zh": "影片里的组件太旧了，读取时会失败",
 }
 

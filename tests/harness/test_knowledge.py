@@ -111,6 +111,22 @@ def finding(sentence: str) -> Failure:
     return Failure(type="AssertionError", message=sentence, text=sentence)
 
 
+#: What a sentence has and a command has not: only what has none of these may be the same in both languages.
+PROSE = re.compile(r"(?<![\w/.-])(the|a|an|or|and|then|for|in|of|to|with|where|take|it|is|not|which)(?![\w/.-])")
+
+
+def untold(failure: KnownFailure) -> list[str]:
+    """The sentences of the fixes, of what does not help and of what is unsure that nobody wrote in Chinese."""
+    pairs = [(fix.why, fix.why_zh) for fix in failure.fix if fix.why]
+    for fix in failure.fix:
+        chinese = fix.advised("zh")
+        pairs += [(text, chinese[place]) for place, text in fix.advised().items() if PROSE.search(text)]
+    for dead in failure.dead_end:
+        pairs += [(dead.why, dead.why_zh), *([(dead.tried, dead.tried_zh)] if PROSE.search(dead.tried) else [])]
+    pairs += [(failure.unsure, failure.unsure_zh)] if failure.unsure else []
+    return [english for english, chinese in pairs if not re.search(r"[\u4e00-\u9fff]", chinese)]
+
+
 @pytest.mark.parametrize("identifier", IDS)
 def test_is_complete(identifier: str) -> None:
     """A known failure has its sources, an example of a run with its origin, an explanation in both languages, a way out, and a loop or a
@@ -124,6 +140,7 @@ def test_is_complete(identifier: str) -> None:
     assert failure.example and failure.example.text.strip() and failure.example.origin, f"{identifier} has no example"
     assert re.search(r"[\u4e00-\u9fff]{4}", failure.explain.cause_zh), f"{identifier}: the Chinese explanation is not Chinese"
     assert re.search(r"[\u4e00-\u9fff]{2}", failure.title_zh), f"{identifier}: the Chinese title is not Chinese"
+    assert not untold(failure), f"{identifier}: what a person reads is in English only: {untold(failure)}"
     assert bool(failure.witness) != bool(failure.unreproduced), f"{identifier}: a loop shows it, or a reason why none does: one of the two"
     assert not set(failure.consequence_of) - set(IDS), f"{identifier}: a consequence of what does not exist"
     assert not re.search(r"[\u4e00-\u9fff]", failure.title + failure.explain.cause), f"{identifier}: the English one is"

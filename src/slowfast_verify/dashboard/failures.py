@@ -20,9 +20,11 @@ def failures() -> tuple[list[list[str]], list[dict[str, Any]]]:
 
 def _page(name: str, row: Any, shown: dict[str, Any]) -> dict[str, Any]:
     page = {
-        "cause": shown["cause"], "cause_zh": shown["cause_zh"], "fix": [[s["text"], s["for_"], s["why"]] for s in shown["fix"]],
-        "tried": shown["tried"], "carried_out": shown["carried_out"], "unsure": shown["unsure"], "seen_in": shown["seen_in"],
-        "dead_ends": [[dead["tried"], dead["why"]] for dead in shown["dead_ends"]],
+        "cause": shown["cause"], "cause_zh": shown["cause_zh"],
+        "fix": [[s["text"], s["for_"], s["why"], s["text_zh"], s["why_zh"]] for s in shown["fix"]],
+        "tried": shown["tried"], "tried_zh": shown["tried_zh"], "carried_out": shown["carried_out"], "unsure": shown["unsure"],
+        "unsure_zh": shown["unsure_zh"], "seen_in": shown["seen_in"],
+        "dead_ends": [[dead["tried"], dead["why"], dead["tried_zh"], dead["why_zh"]] for dead in shown["dead_ends"]],
         "when": [f"{name} {bound}" for name, bound in row.applies.items()],
         "like": list(dict.fromkeys([*row.consequence_of, *(miss.id for miss in row.near_miss if miss.id and miss.id != name)])),
     }  # fmt: skip

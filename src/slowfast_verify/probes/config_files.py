@@ -1,3 +1,5 @@
+# with: quick_yaml
+# ruff: noqa: F821 (quick_yaml is in _quick_yaml.py, which the host puts in front)
 """Which of many YAML files SlowFast's own config accepts, and for those that it does not: where, and what is wrong there.
 
 Runs in the target; PyYAML is imported when the first file is read, the subject's defaults when the first is merged. `scan` alone
@@ -248,7 +250,8 @@ def merge(path, module):
     """None when the subject's config takes the whole file, else {stage, type, message}."""
     cfg = module.get_cfg()
     try:
-        cfg.merge_from_file(path)
+        with quick_yaml():
+            cfg.merge_from_file(path)
     except Exception as error:
         return {"stage": "merge", "type": type(error).__name__, "message": str(error)[:2000]}
     try:

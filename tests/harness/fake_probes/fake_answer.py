@@ -10,7 +10,7 @@ def probe(step, say="", count="", sleep=0, **given):
         print(say)
     if count:
         with open(count, "a") as handle:
-            handle.write("asked\n")
+            handle.write("%d\n" % os.getpid())
     if sleep:
         import time
 

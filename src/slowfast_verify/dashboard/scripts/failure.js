@@ -114,13 +114,13 @@ function cellsMet(number) {
 }
 
 function failureBody(id, page) {
-  const texts = language === "zh" && page.cause_zh ? page.cause_zh : page.cause;
+  const told = (english, chinese) => (language === "zh" && chinese ? chinese : english);
   return [
     el(
       "section",
       {},
       el("h2", {}, t("why")),
-      el("p.cause-text", {}, texts),
+      el("p.cause-text", {}, told(page.cause, page.cause_zh)),
       page.when ? el("p.muted", {}, t("applies_to"), " ", page.when.join(", ")) : null,
     ),
     el(
@@ -131,18 +131,18 @@ function failureBody(id, page) {
         ? el(
             "ol.fixes",
             {},
-            page.fix.map(([text, only, why]) =>
+            page.fix.map(([text, only, why, textZh, whyZh]) =>
               el(
                 "li",
                 {},
                 only ? el("span.tag", {}, only) : null,
-                isCommand(text) ? script(text, t("command")) : el("p", {}, text),
-                why ? el("p.muted", {}, why) : null,
+                stepShown(told(text, textZh)),
+                why ? el("p.muted", {}, told(why, whyZh)) : null,
               ),
             ),
           )
         : null,
-      el("p.tried", {}, glyph(page.carried_out ? "passed" : "unverified"), page.tried),
+      el("p.tried", {}, glyph(page.carried_out ? "passed" : "unverified"), told(page.tried, page.tried_zh)),
     ),
     page.dead_ends?.length
       ? el(
@@ -152,11 +152,11 @@ function failureBody(id, page) {
           el(
             "ul.plain",
             {},
-            page.dead_ends.map(([tried, why]) => el("li", {}, el("b", {}, tried), ": ", why)),
+            page.dead_ends.map(([tried, why, triedZh, whyZh]) => el("li", {}, el("b", {}, told(tried, triedZh)), ": ", told(why, whyZh))),
           ),
         )
       : null,
-    page.unsure ? el("section", {}, el("h2", {}, t("unsure")), el("p", {}, page.unsure)) : null,
+    page.unsure ? el("section", {}, el("h2", {}, t("unsure")), el("p", {}, told(page.unsure, page.unsure_zh))) : null,
     page.example
       ? el(
           "section",
@@ -200,6 +200,8 @@ function failureBody(id, page) {
     ),
   ];
 }
+
+const stepShown = (text) => (isCommand(text) ? script(text, t("command")) : el("p", {}, text));
 
 const isCommand = (text) => /^(python |uv |pip |conda |apt|export |unset |set |\$env:|Remove-Item |git |nox |slowfast-verify )/.test(text);
 

@@ -68,7 +68,7 @@ class Rule:
 
 def _joined(patterns: list[str]) -> str:
     """One expression of several; flags that stand at the start of each are written once."""
-    flags = re.match(r"\(\?[aiLmsux]+\)", patterns[0])
+    flags = re.match(r"\(\?[aimsux]+\)", patterns[0])
     lead = flags[0] if flags else ""
     return lead + "|".join(pattern[len(lead) :] for pattern in patterns)
 
@@ -221,7 +221,7 @@ def _tried(row: KnownFailure, fixes: str | None, runner: str) -> dict[str, Any]:
 def _proven() -> dict[str, tuple[str, str]]:
     """{known failure: which actions of its fix a green loop carried out, or `by hand`; how its programs ran}."""
     try:
-        rows = json.loads(proven_file().read_text(encoding="utf-8"))
+        rows = json.loads(proven_file().read_bytes())
         return {row["id"]: (row["fixes"], row.get("runner", "native")) for row in rows if row["outcome"] == "green"}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -44,7 +44,7 @@ class Signature(Row):
     def _compiles(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                re.compile(value, re.MULTILINE)
+                re.compile(value)
             except re.error as error:
                 raise ValueError(f"not a regular expression: {error}") from None
         return value

@@ -143,4 +143,4 @@ def ranked(candidates: Iterable[C], signatures: Callable[[C], Iterable[Signature
     first = [match for candidate, match in found if not causes.intersection(candidate.consequence_of)] or [match for _, match in found]
     if any(not match.generic for match in first):
         first = [match for match in first if not match.generic]
-    return sorted(first, key=lambda match: (not match.generic, match.weight, match.id), reverse=True)
+    return sorted(first, key=lambda match: (match.weight, match.id), reverse=True)

@@ -30,6 +30,10 @@ from .errors import HEALTHY, TOOL_FAILED, Problem, did_you_mean
 SURVIVED, NO_TESTS, NOT_RUN = (0,), (5, 33), (None,)  # exit statuses as mutmut keeps them
 TIMED_OUT = (36, 24, -24, 152, 255, -9)  # its own limits, in processor time and by the clock, and those of tests/harness/mutated.py
 COPIED = ("src", "tests", "matrices", "knowledge", "fixtures", "reports", "docker", "docs", "bench")
+SHOW = (
+    "import json, sys; from mutmut.mutation.diff_apply import get_diff_for_mutant as change; "
+    "print(json.dumps({name: change(name, path=file) for file, name in json.load(sys.stdin)}))"
+)
 KEEPS = ("classmethod", "staticmethod")  # the decorators that mutmut understands by itself
 
 
@@ -64,7 +68,7 @@ class Survivor(Row):
 
 
 class Outcome(Row):
-    """What became of one subject's mutants. seconds: of the whole run; unmutated: lines outside functions, which the tool leaves alone."""
+    """What became of one subject's mutants. seconds: of all mutants, one after another."""
 
     date: str
     seconds: float
@@ -202,11 +206,16 @@ def survivors(folder: Path, subject: Subject) -> list[str]:
     return [name for file in subject.files for name, code in verdicts(folder, file).items() if code in (*SURVIVED, *NO_TESTS, *NOT_RUN)]
 
 
-def told(folder: Path, file: str, mutant: str, code: int | None) -> Survivor:
+def changes(folder: Path, mutants: list[tuple[str, str]]) -> dict[str, str]:
+    """{mutant: its change as a unified diff} of (file, mutant) pairs; one process of mutmut's Python tells of all."""
+    done = subprocess.run([sys.executable, "-c", SHOW], cwd=folder, input=json.dumps(mutants), capture_output=True, text=True, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def told(file: str, mutant: str, change: str, code: int | None) -> Survivor:
     """A survivor in the words of its change; the line is that of the checkout's file."""
-    shown = subprocess.run(
-        [str(Path(sys.executable).with_name("mutmut")), "show", mutant], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    shown = change.splitlines()
     hunk = next(i for i, line in enumerate(shown) if line.startswith("@@"))
     at = int(re.findall(r"-(\d+)", shown[hunk])[0])
     gone: list[tuple[int, str]] = []
@@ -234,15 +243,24 @@ def line_of(source: str, function: str) -> int:
     return next((node.lineno for node in _functions(ast.parse(source)) if node.name == name), 1)
 
 
-def outcome(folder: Path, subject: Subject, seconds: float) -> Outcome:
+def seconds_of(folder: Path, file: str) -> float:
+    """How long the mutants of a file took, one after another; those that were tried again with their last time."""
+    meta = folder / "mutants" / f"{file}.meta"
+    return float(sum(json.loads(meta.read_text(encoding="utf-8"))["durations_by_key"].values())) if meta.exists() else 0.0
+
+
+def outcome(folder: Path, subject: Subject) -> Outcome:
     """What became of all mutants of a subject."""
     codes = {(file, name): code for file in subject.files for name, code in verdicts(folder, file).items()}
-    alive = [told(folder, file, name, code) for (file, name), code in codes.items() if code in (*SURVIVED, *NO_TESTS)]
+    left = {row: code for row, code in codes.items() if code in (*SURVIVED, *NO_TESTS)}
+    shown = changes(folder, list(left))
+    alive = [told(file, name, shown[name], code) for (file, name), code in left.items()]
     timed_out = sum(code in TIMED_OUT for code in codes.values())
     not_run = sum(code in NOT_RUN for code in codes.values())
     return Outcome(
-        date=time.strftime("%Y-%m-%d", time.gmtime()), seconds=round(seconds), mutants=len(codes), timed_out=timed_out, not_run=not_run,
-        killed=len(codes) - timed_out - not_run - len(alive), files={file: len(verdicts(folder, file)) for file in subject.files},
+        date=time.strftime("%Y-%m-%d", time.gmtime()), seconds=round(sum(seconds_of(folder, file) for file in subject.files)),
+        mutants=len(codes), killed=len(codes) - timed_out - not_run - len(alive), timed_out=timed_out, not_run=not_run,
+        files={file: len(verdicts(folder, file)) for file in subject.files},
         survivors=sorted(alive, key=lambda row: (row.file, row.line, row.after)),
     )  # fmt: skip
 
@@ -269,8 +287,7 @@ def main(arguments: list[str]) -> int:
             )  # fmt: skip
     for name in names:
         subject = data.subject[name]
-        folder, began = layout.home() / "mutation" / name, time.monotonic()
-        spent = results().subjects[name].seconds if name in results().subjects else 0.0
+        folder = layout.home() / "mutation" / name
         if "--results" in arguments:
             pass
         elif "--again" in arguments and folder.exists():
@@ -278,9 +295,8 @@ def main(arguments: list[str]) -> int:
             run(folder, [])
             run(folder, survivors(folder, subject) or [])
         else:
-            spent = 0.0
             run(prepare(name, subject, data), [])
-        found = outcome(folder, subject, spent + time.monotonic() - began)
+        found = outcome(folder, subject)
         keep(name, found)
         print(f"{name}: {found.mutants} mutants, {found.killed} killed, {found.timed_out} timed out, {len(found.survivors)} survived")
     return HEALTHY

@@ -18,7 +18,7 @@ Needles = list[list[str]]
 
 def alternatives(pattern: str) -> list[str]:
     """The expression cut at its outermost `|`; flags at its start (`(?i)`) go to every part."""
-    flags = re.match(r"\(\?[aiLmsux]+\)", pattern)
+    flags = re.match(r"\(\?[aimsux]+\)", pattern)
     lead = flags[0] if flags else ""
     parts: list[str] = []
     start = at = len(lead)
@@ -43,7 +43,7 @@ def alternatives(pattern: str) -> list[str]:
 
 def _compiles(pattern: str) -> bool:
     try:
-        re.compile(pattern, re.MULTILINE)
+        re.compile(pattern)
     except re.error:
         return False
     return True
@@ -55,7 +55,7 @@ def needles_of(pattern: str) -> Needles:
         from re import _parser  # type: ignore[attr-defined]  # sre_parse until Python 3.10
     except ImportError:
         return []
-    groups = {tuple(group): None for group in _groups(list(_parser.parse(pattern, re.MULTILINE)))}
+    groups = {tuple(group): None for group in _groups(list(_parser.parse(pattern)))}
     return [list(group) for group in sorted(groups, key=lambda group: (len(group), -min(map(len, group))))]
 
 

@@ -46,6 +46,9 @@ for what, *more in actions:
         out.flush()
         os.kill(os.getpid(), more[0])
         time.sleep(30)
+    elif what == "close":
+        os.close(1)
+        out = open(os.devnull, "wb")
     elif what == "child":  # it holds our streams open
         subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(%r)" % more[0]], start_new_session=True)
     out.flush()

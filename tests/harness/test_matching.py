@@ -258,7 +258,7 @@ def test_what_is_no_expression_is_told(key: str) -> None:
 )
 def test_a_witness_is_one_thing(given: dict[str, Any]) -> None:
     """Exactly one of a check, a program and a command."""
-    with pytest.raises(ValidationError, match="a witness has exactly one of check, python and command"):
+    with pytest.raises(ValidationError, match=r"Value error, a witness has exactly one of check, python and command \["):
         Witness(**given)
     assert Witness(command=["a"]).command == ["a"]
 
@@ -366,6 +366,16 @@ def test_the_index_is_kept_and_used_again(folder: Path, tmp_path: Path) -> None:
         for cached in (indexing.index, knowledge.all_known, knowledge.all_asks):
             cached.cache_clear()
         assert indexing.index().asks == first.asks
+
+
+@pytest.mark.parametrize("name", ["index.py", "instructions.py", "knowledge.py", "needles.py", "one.toml", "which.toml"])
+def test_what_makes_the_index_makes_a_new_one(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A file of knowledge/ or of the code that reads it, with another size or another time."""
+    before, real = indexing._key(), indexing._stat
+    assert indexing._key() == before
+    for changed in (SimpleNamespace(st_mtime_ns=1, st_size=real(folder / "one.toml").st_size), SimpleNamespace(st_mtime_ns=2, st_size=1)):
+        monkeypatch.setattr(indexing, "_stat", lambda path, changed=changed: changed if path.name == name else real(path))
+        assert indexing._key() != before
 
 
 def test_a_cache_that_cannot_be_written_is_no_matter(folder: Path, tmp_path: Path) -> None:

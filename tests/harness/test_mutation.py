@@ -99,7 +99,7 @@ def test_a_weak_test_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     data = Subjects(limit_factor=2, limit_seconds=20, limit_why="-", subject={"small": subject})
     folder = mutation.prepare("small", subject, data)
     mutation.run(folder, [])
-    found = mutation.outcome(folder, subject, 1.0)
+    found = mutation.outcome(folder, subject)
     assert found.mutants == found.killed + found.timed_out + len(found.survivors) and found.killed == 0
     plus, unused = found.survivors
     assert (plus.function, plus.line, plus.before, plus.after, plus.reached) == ("plus", 2, "return a + b", "return a - b", True)
@@ -107,7 +107,7 @@ def test_a_weak_test_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (root / "tests" / "test_small.py").write_text(TEST.replace("2, 0) == 2", "2, 1) == 3"), encoding="utf-8")
     mutation.refresh(folder, subject, data)
     mutation.run(folder, mutation.survivors(folder, subject)[:1])
-    assert [row.function for row in mutation.outcome(folder, subject, 1.0).survivors] == ["unused"]
+    assert [row.function for row in mutation.outcome(folder, subject).survivors] == ["unused"]
     mutation.keep("small", found)
     assert mutation.results().subjects["small"] == found
 

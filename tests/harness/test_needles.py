@@ -39,6 +39,12 @@ PATTERNS = sorted(
         (r"(?:Error |error=)802", [["802"], ["error ", "error="]]),
         (r"\d+", []),
         (r"^start\b", [["start"]]),
+        (r"one\b two", [["one two"]]),
+        (r"(?:words)+?", [["words"]]),
+        (r"(?:words)++", [["words"]]),
+        (r"(?:words)*", []),
+        (r"(?:zzz.*longer|other)", [["longer", "other"]]),
+        (r"((one|two)three)", [["three"], ["one", "two"]]),
     ],
 )
 def test_needles(pattern: str, needles: list[list[str]]) -> None:
@@ -58,6 +64,14 @@ def test_needles(pattern: str, needles: list[list[str]]) -> None:
         ("[^]|]|x", ["[^]|]", "x"]),
         (r"[\]|]|x", [r"[\]|]", "x"]),
         ("one", ["one"]),
+        (r"a\.|b", [r"a\.", "b"]),
+        ("aX|Xb", ["aX", "Xb"]),
+        ("a[b]|c", ["a[b]", "c"]),
+        ("[^a]|c", ["[^a]", "c"]),
+        ("(a)|(b)|c", ["(a)", "(b)", "c"]),
+        ("(?ms)a|b|c", ["(?ms)a", "(?ms)b", "(?ms)c"]),
+        ("(?x)(?P<n>a)|(?P=n)", ["(?x)(?P<n>a)|(?P=n)"]),  # its second half is no expression by itself
+        ("", [""]),
     ],
 )
 def test_alternatives(pattern: str, parts: list[str]) -> None:

@@ -514,6 +514,28 @@ def test_until_hears_of_no_death_on_the_way_out(tmp_path: Path) -> None:
     assert told == ["0"]
 
 
+def test_what_can_change_no_more_is_told_at_once(tmp_path: Path) -> None:
+    """Each observation when the next question begins, once, and not the last; none where noise is still to be cut apart."""
+    heard: list[tuple[str, str]] = []
+    actions = [
+        hello(),
+        say("start", q="0"),
+        answer(),
+        say("start", q="1"),
+        say("died", q="1", signal=11),
+        say("start", q="2"),
+        answer("2"),
+        END,
+    ]
+    found = observe(player(tmp_path / "a", actions), asked("0", "1", "2"), on_final=lambda row: heard.append((row.id, row.how)))
+    assert heard == [("0", "answered"), ("1", "died")] and list(found) == ["0", "1", "2"]
+    heard.clear()
+    inline = [hello(fork=False), say("start", q="0"), answer(), say("start", q="1"), answer("1"), END]
+    observe(player(tmp_path / "b", inline), asked("0", "1"), on_final=lambda row: heard.append((row.id, row.how)))
+    assert heard == []
+    assert observe(player(tmp_path / "c", actions), asked("0", "1", "2"))["2"].how == "answered"
+
+
 # -- what is left behind ----------------------------------------------------------------------------------------------
 
 

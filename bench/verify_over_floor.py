@@ -13,14 +13,20 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import machine
 
 from slowfast_verify import ladder, provision
+from slowfast_verify.judge import checks_of, judge
+from slowfast_verify.knowledge import RUNGS
 from slowfast_verify.matrix import default
 from slowfast_verify.observe import observe, probe_text
 from slowfast_verify.target import of_python
+from slowfast_verify.verdict import Verdicts
 
 CELLS = ["linux-py3.8-torch1.8.0-cpu-uv-pyslowfast@bac7b67", "linux-py3.11-torch2.15.0-cpu-uv-pyslowfast@main"]
 RUNS = 3
@@ -93,11 +99,29 @@ def measure(cell_id: str) -> dict[str, object]:
             verifies.append(b)
         print(f"{cell_id} {run or 'warm-up'}: floor {a:.1f} s, verify {b:.1f} s, ratio {b / a:.2f}", flush=True)
     ratios = [b / a for a, b in zip(floors, verifies, strict=True)]
+    print(f"{cell_id}: by rung {(by_rung := rung_seconds(cell_id))}", flush=True)
     return {
         "cell": cell_id, "runs": RUNS,
         "floor_seconds": round(statistics.median(floors), 2), "verify_seconds": round(statistics.median(verifies), 2),
         "verify_over_floor": round(statistics.median(ratios), 2), "ratios": [round(r, 2) for r in ratios],
+        "seconds_by_rung": by_rung,
     }  # fmt: skip
+
+
+def rung_seconds(cell_id: str) -> dict[str, float]:
+    """Seconds that a rung's questions took in the target, each counted for the first rung that reads it; two batches run side by side."""
+    spent: dict[str, float] = {}
+    counted: set[str] = set()
+    with tempfile.TemporaryDirectory() as shared:
+        option = SimpleNamespace(cell=cell_id, standing=None, record=None, config=None, checkpoint=None, zoo=None)
+        verdicts = Verdicts.begin(option, Path(shared))
+        verdicts.put_side_by_side(2)
+        for rung in RUNGS:
+            for check in checks_of(rung, verdicts):
+                for number in set(judge(check, verdicts).seen) - counted:
+                    counted.add(number)
+                    spent[rung] = spent.get(rung, 0.0) + verdicts.ask(number).seconds
+    return {rung: round(seconds, 2) for rung, seconds in spent.items()}
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ GROUPS = {
     " clone room removal running ending keeper",
     "Other systems": "emulator wine windows_python aarch64 foreign container engine image context elsewhere reach",
     "Questions and answers": "target question program parcel observe attempts ladder",
-    "Judging": "plugin verdict judge one_check distributions search_path swallowed sniff pickled archive",
+    "Judging": "plugin verdict parameter judge sitting one_check distributions search_path swallowed sniff pickled archive",
     "A run": "cli __main__ planning climb carried record provenance closing",
     "Known failures": "knowledge matching needles index log diagnosis explain pages action fix instructions shell draft",
     "Loops": "loop loop_table healthy witness",

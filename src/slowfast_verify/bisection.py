@@ -237,7 +237,7 @@ def _locked(cell: Cell, matrix: Matrix, good: str, bad: str, rung: str | None, f
         place = folder / "records"
         shutil.rmtree(place, ignore_errors=True)
         standing = folder / "cell" / moving.STATE
-        return climb.verify_cell(cell, place, extra=("--standing", str(standing)), made=standing)[0]
+        return climb.verify_cell(cell, place, made=standing)[0]
 
     result = Search(cell.id, history, look, kept, say).run(ends[0], ends[1], rung)
     shutil.rmtree(folder / "cell", ignore_errors=True)  # kept where the search was interrupted

@@ -18,7 +18,6 @@ from . import carried, ground, image, layout, moving, provision, recipe_run, rep
 from . import record as records
 from . import target as targets
 from .cell import Cell
-from .death import ENDED_FROM_OUTSIDE, describe, split_status
 from .emulator import emulator_of, label
 from .errors import HEALTHY, PROBLEMS_FOUND, TOOL_FAILED, USAGE, Infrastructure, NotVerifiable, Problem, no_room
 from .knowledge import RUNGS
@@ -34,7 +33,7 @@ NOTHING_VERIFIED = 4
 PYTEST_USAGE = 4
 
 
-def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), container: bool = False,
+def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, container: bool = False,
           base: str = "", fresh: bool = False, from_recipe: bool = False, checkout: Path | None = None) -> tuple[Record, int]:  # fmt: skip
     """Provision the cell and verify it; returns its record (written to `folder`) and the exit code.
 
@@ -58,7 +57,7 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
             standing = provision.provision(cell, matrix, say=lambda text: print(text, flush=True))
             if checkout:
                 made = moving.with_checkout(cell, matrix, standing, checkout, say=lambda text: print(text, flush=True))
-            elif not (fresh or extra) and (found := carried.carried_over(standing)):
+            elif not fresh and (found := carried.carried_over(standing)):
                 print(report.carried_notice(found), flush=True)
                 records.write(found, folder, lock=standing.lock)
                 return found, exit_code(found)
@@ -71,7 +70,7 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
     except provision.InstallFailed as failed:
         print(f"{failed.step} failed: {failed.message}\n  log: {failed.log}\n  known failure: {failed.known or 'none'}", flush=True)
         return _install_failed(cell, matrix, failed, folder, runner)
-    record, code = verify_cell(cell, folder, jobs=jobs, extra=extra, made=made)
+    record, code = verify_cell(cell, folder, jobs=jobs, made=made)
     if checkout:
         record = moving.without_expectations(record)
         records.write(record, folder)
@@ -79,14 +78,14 @@ def climb(cell: Cell, matrix: Matrix, folder: Path, *, jobs: int = 2, extra: tup
     return record, code
 
 
-def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ...] = (), made: Path | None = None) -> tuple[Record, int]:
+def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, made: Path | None = None) -> tuple[Record, int]:
     """Put the suites to a cell that stands; returns its record and the exit code. made: the file of what is no environment of the cache."""
     standing = Provisioned.model_validate_json(made.read_text(encoding="utf-8")) if made else provision.standing(cell, default())
     log = (made.parent if made else provision.folder_of(cell)) / "logs" / "verify.log"
     try:
         if standing:
             ground.require_start(standing)
-        return _verify_standing(cell, standing, folder, jobs, extra, log, made)
+        return _sat(cell, standing, folder, jobs, log, made)
     except (Infrastructure, OSError) as error:
         if not isinstance(error, Infrastructure) and not no_room(error):
             raise
@@ -99,62 +98,35 @@ def verify_cell(cell: Cell, folder: Path, *, jobs: int = 2, extra: tuple[str, ..
             ground.release(standing)
 
 
-def _verify_standing(
-    cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, extra: tuple[str, ...], log: Path, file: Path | None
-) -> tuple[Record, int]:
-    if not extra:
-        return _sat(cell, standing, folder, jobs, log, file)
-    name = records.name_of(cell.id, standing.runner if standing else "native")
-    with tempfile.TemporaryDirectory(prefix="verify-") as scratch:  # of this run alone: another one may write the same record meanwhile
-        # Options of pytest's: it chooses among the checks, and reports in its own way.
-        code = run_suites(["--cell", cell.id, "--record", scratch, *(("--standing", str(file)) if file else ()), *extra], jobs, log)
-        made = Path(scratch) / f"{name}.json"
-        if not made.exists():
-            if standing:
-                ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
-            raise _without_record(cell, log, code)
-        found = records.read(made)
-        lock = Path(scratch) / f"{name}.lock.txt"
-        records.write(found, folder, lock.read_text(encoding="utf-8").splitlines() if lock.exists() else None)
-    return found, exit_code(found)
-
-
-def _sat(cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, log: Path, file: Path | None) -> tuple[Record, int]:
-    """The suites in this process, and what they found kept for the next run, with the state that the environment was in before."""
-    kept = standing if standing and standing.runner != "docker" else None
+def _sat(cell: Cell, standing: Provisioned | None, folder: Path, jobs: int, log: Path, made: Path | None) -> tuple[Record, int]:
+    """The suites in this process; of the cell's own environment, what they found is kept for the next run."""
+    own = standing if standing and not made else None
     with tempfile.TemporaryDirectory(prefix="verify-") as shared:
         state: list[str] = []  # as the environment is when the run begins: what changes meanwhile is a change
-        looking = threading.Thread(target=lambda: state.append(carried.state_of(kept)) if kept else None, daemon=True)
+        looking = threading.Thread(target=lambda: state.append(carried.state_of(own)) if own else None, daemon=True)
         looking.start()
         try:
-            found = sit(cell.id, file, jobs, Path(shared), log, lambda text: print(text, flush=True))
+            found = sit(cell.id, made, jobs, Path(shared), log, lambda text: print(text, flush=True))
         except Infrastructure:
             raise
         except Problem as problem:
             if standing:
                 ground.require_start(standing)  # an emulator that broke down meanwhile is told as that
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text(str(problem), encoding="utf-8")
-            raise _without_record(cell, log) from problem
+            raise _without_record(cell, problem) from problem
         records.write(found, folder, lock=standing.lock if standing else None)
         looking.join()
-        if kept:
-            carried.keep(kept, found, state[0] if state else "")
+        if own:
+            carried.keep(own, found, state[0] if state else "")
     return found, exit_code(found)
 
 
-def _without_record(cell: Cell, log: Path, code: int = 0) -> Problem:
-    """Why there is none: the last lines of the log, told as an outage where they tell of one."""
-    again = "run the same command again; if it stays, report it with that log"
-    if code in ENDED_FROM_OUTSIDE:
-        return Infrastructure(f"the suites were {describe(*split_status(code))}", where=str(log), next=again,
-                              cause="somebody ended them, or the system did when memory ran out")  # fmt: skip
-    text = log.read_text(encoding="utf-8", errors="replace")[-20_000:]
-    outage = outage_in(text, ("disk",))
+def _without_record(cell: Cell, problem: Problem) -> Problem:
+    """Why there is none, told as an outage where it tells of one."""
+    outage = outage_in(str(problem), ("disk",))
     if isinstance(outage, Infrastructure):
         return outage
-    what = f"the suites wrote no record for {cell.id}" + (f" (pytest left with {code})" if code else "")
-    return Problem(what, where=str(log), cause=text[-1500:], next=again, code=TOOL_FAILED)
+    return Problem(f"the suites wrote no record for {cell.id}: {problem.what}", where=problem.where, cause=problem.cause,
+                   next="run the same command again; if it stays, report it with these lines", code=TOOL_FAILED)  # fmt: skip
 
 
 def verify_target(name: str, subject: str, config: str | None, checkpoint: str | None, jobs: int) -> tuple[Record, int]:

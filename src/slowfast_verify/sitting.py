@@ -113,7 +113,7 @@ def _judge_each(checks: list[Any], verdicts: Sitting, stream: TextIO) -> list[Ch
         told = f"{result.outcome}: {check.id}{f': {about}' if about else ''}\n"
         if result.outcome in ("failed", "infrastructure") and judged.error is not None:
             told += "".join(f"    {line}\n" for line in str(judged.error).splitlines())
-        stream.write(without_secrets(told))
+        stream.write(told if judged.error is None else without_secrets(told))
         found.append(result)
     return found
 

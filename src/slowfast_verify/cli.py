@@ -198,7 +198,8 @@ def diagnose(
     found, failed = False, None
     for name in logs or ["-"]:
         try:
-            answer = diagnosis.diagnose(log.read(name))
+            held = log.read(name)
+            answer = diagnosis.diagnose(held)
         except Problem as problem:  # the other logs are answered all the same
             failed = problem
             print(problem, file=sys.stderr)
@@ -207,7 +208,10 @@ def diagnose(
         if as_json:
             print(answer.as_json())
         else:
-            print((f"== {name}\n" if len(logs or []) > 1 else "") + diagnosis.printed(answer, language=chosen(chinese)))
+            print(
+                (f"== {name}\n" if len(logs or []) > 1 else "")
+                + (diagnosis.printed(answer, language=chosen(chinese)) if held.text.strip() else diagnosis.nothing_in_it(chosen(chinese)))
+            )
     raise typer.Exit(failed.code if failed else PROBLEMS_FOUND if found else HEALTHY)
 
 

@@ -104,6 +104,8 @@ LABELS: dict[Language, dict[str, str]] = {
         "threads": "threads:", "tell": "tell:", "run": "run:", "between": "between:", "next": "next:",
         "line": "line {number}: {text}", "which": "This log does not tell which it is.",
         "nothing": "nothing known: none of the known failures says what this log says",
+        "empty": "nothing to look at: the log is empty",
+        "both": "errors go another way than output, and both are needed: COMMAND 2>&1 | slowfast-verify diagnose -",
         "whole": "give the whole output (COMMAND 2>&1 | slowfast-verify diagnose -), or look at the environment: slowfast-verify doctor",
     },
     "zh": {
@@ -111,6 +113,8 @@ LABELS: dict[Language, dict[str, str]] = {
         "threads": "讨论:", "tell": "请确认:", "run": "运行:", "between": "候选:", "next": "下一步:",
         "line": "第 {number} 行: {text}", "which": "这份日志不足以判断是哪一种。",
         "nothing": "没有已知的问题：没有一条已知故障与这份日志相符",
+        "empty": "没有可看的内容：日志是空的",
+        "both": "报错与普通输出走不同的通道，两者都要：COMMAND 2>&1 | slowfast-verify diagnose -",
         "whole": "请给出完整输出（COMMAND 2>&1 | slowfast-verify diagnose -），或者检查环境：slowfast-verify doctor",
     },
 }  # fmt: skip
@@ -136,10 +140,18 @@ def printed(answer: Answer, width: int = 0, language: Language = "en") -> str:
         lines += _block(label["threads"], ", ".join(found.seen_in), width)
     for need in answer.needs:
         lines += [label["which"], *_block(label["tell"], of(language, need["fact"], need["fact_zh"]), width)]
-        lines += _block(label["run"], need["command"], width, whole=True) + _block(label["between"], ", ".join(need["between"]), width)
+        lines += _block(label["run"], of(language, need["command"], need["command_zh"]), width, whole=True) + _block(
+            label["between"], ", ".join(need["between"]), width
+        )
     if not lines:
         lines = [label["nothing"], *_block(label["next"], label["whole"], width)]
     return "\n".join(lines).strip("\n")
+
+
+def nothing_in_it(language: Language = "en", width: int = 0) -> str:
+    """What is said of a log that holds nothing."""
+    label = LABELS[language]
+    return "\n".join([label["empty"], *_block(label["next"], label["both"], width or columns())])
 
 
 def _block(label: str, text: str, width: int, whole: bool = False) -> list[str]:

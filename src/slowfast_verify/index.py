@@ -1,4 +1,5 @@
-"""The known failures in the form in which `diagnose` needs them: rules with needles, and what is printed. Kept as one JSON in the cache.
+"""The known failures in the form in which `diagnose` needs them: rules with needles, and what is printed. Kept as one file in the cache:
+a line of JSON with all rules, then a line for each known failure with what is printed of it, read only where it is printed.
 
 Reading, checking and rendering some hundred TOML files takes longer than a whole answer may (docs/decisions/007). The kept form is used
 only while names, sizes and times of all files are what they were; where the cache cannot be written it is made anew each time.
@@ -24,7 +25,7 @@ from .matching import Failure
 if TYPE_CHECKING:
     from .knowledge import KnownFailure
 
-FORM = 8  #: raise it when what is kept changes
+FORM = 10  #: raise it when what is kept changes
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,20 @@ def _joined(patterns: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """A known failure, or a question that would decide (`between` is not empty then). shown: what is printed, as JSON."""
+    """A known failure, or a question that would decide (`between` is not empty then). line: what is printed, as JSON."""
 
     id: str
     generic: bool
     consequence_of: list[str]
     between: list[str]
     rules: list[Rule]
-    shown: dict[str, Any]
+    line: bytes
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What is printed of it."""
+        found: dict[str, Any] = json.loads(self.line)
+        return found
 
 
 @dataclass(frozen=True)
@@ -104,27 +111,31 @@ class Index:
         for entry in entries:
             rules = [rule for rule in (one.narrowed(has) for one in entry.rules) if rule]
             if rules:
-                yield Entry(entry.id, entry.generic, entry.consequence_of, entry.between, rules, entry.shown)
+                yield Entry(entry.id, entry.generic, entry.consequence_of, entry.between, rules, entry.line)
 
 
 @cache
 def index() -> Index:
     """The index, from the cache or made anew. Raises Problem where a file of knowledge/ is not right."""
-    kept, key = layout.home() / "index" / "knowledge.json", _key()
+    kept, key = layout.home() / "index" / "knowledge.jsonl", _key()
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        raw = json.loads(kept.read_bytes())
-        if raw["key"] == key:
-            return _parsed(raw)
-    raw = {"key": key, "known": [*_known()], "asks": [*_asks()]}
+        head, _, told = kept.read_bytes().partition(b"\n")
+        raw = json.loads(head)
+        if raw.pop("key") == key and raw.pop("bytes") == len(told):
+            return _parsed(raw, told.split(b"\n"))
+    raw = {"known": [*_known()], "asks": [*_asks()]}
+    told = b"\n".join(json.dumps(row.pop("shown"), ensure_ascii=False).encode() for rows in raw.values() for row in rows)
     with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_text(kept, json.dumps(raw, ensure_ascii=False))
-    return _parsed(raw)
+        write_text(kept, f"{json.dumps({'key': key, 'bytes': len(told), **raw}, ensure_ascii=False)}\n{told.decode()}")
+    return _parsed(raw, told.split(b"\n"))
 
 
-def _parsed(raw: dict[str, Any]) -> Index:
+def _parsed(raw: dict[str, Any], lines: list[bytes]) -> Index:
+    rest = iter(lines)
     known, asks = (
-        [Entry(**{**row, "rules": [Rule(**rule) for rule in row["rules"]]}) for row in raw[name]] for name in ("known", "asks")
+        [Entry(**{**row, "rules": [Rule(**rule) for rule in row["rules"]], "line": next(rest)}) for row in raw[name]]
+        for name in ("known", "asks")
     )  # fmt: skip
     return Index(known, asks)
 
@@ -175,7 +186,13 @@ def _asks() -> Iterator[dict[str, Any]]:
 
     for name, row in all_asks().items():
         rules = [_rule(signature.model_dump(exclude={"unshown"})) for signature in row.signature]
-        shown = {"fact": _flat(row.fact), "fact_zh": _flat(row.fact_zh), "command": row.command, "between": row.between}
+        shown = {
+            "fact": _flat(row.fact),
+            "fact_zh": _flat(row.fact_zh),
+            "command": row.command,
+            "command_zh": row.command_zh,
+            "between": row.between,
+        }
         yield {"id": name, "generic": False, "consequence_of": [], "between": row.between, "rules": rules, "shown": shown}
 
 

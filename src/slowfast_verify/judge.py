@@ -75,7 +75,9 @@ def suite(path: Path) -> ModuleType:
 
 
 def suites_of(rung: str) -> list[ModuleType]:
-    """The files that judge a rung: test_RUNG.py and test_RUNG_*.py."""
+    """The files that judge a rung: test_RUNG.py and test_RUNG_*.py; their conftest is read before them, as pytest has it."""
+    if (shared := layout.suites() / "conftest.py").exists():
+        suite(shared)
     return [suite(path) for path in sorted(layout.suites().glob("test_*.py")) if path.stem.split("_")[1] == rung]
 
 

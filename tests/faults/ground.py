@@ -17,7 +17,7 @@ from slowfast_verify.record import Provisioned, Record
 from ..harness import data_folder
 from ..harness.data_folder import append, cell_id, edit
 from ..harness.fakes import FAKES
-from ..harness.tiny_wheel import index
+from ..harness.tiny_wheel import index, source_tree
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 NAMES = ("torch", "torchvision", "svta", "svtb")
@@ -35,9 +35,6 @@ def build_wheel(folder, *rest, **more):
         archive.writestr(info + "RECORD", "svtsource.py,,\\n" + info + "METADATA,,\\n" + info + "WHEEL,,\\n" + info + "RECORD,,\\n")
     return name
 """
-PROJECT = (
-    '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n\n[project]\nname = "svtsource"\nversion = "1.0"\n'
-)
 SUITE = '''
 import pytest
 pytestmark = pytest.mark.batch("{batch}")
@@ -60,10 +57,7 @@ class Ground:
         edit(stack, 'python = ["3.11"]', f'python = ["{VERSION}"]')
         edit(stack, 'installer = ["uv"]', f'installer = ["{installer}"]')
         self.address = index(root / "simple", ("torch", "1.0.0"), ("torchvision", "1.0.1"), ("svta", "1.0"), ("svtb", "1.0"))
-        source = root / "source"
-        source.mkdir()
-        (source / "backend.py").write_text(BACKEND.format(seconds=seconds), encoding="utf-8")
-        (source / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+        source = source_tree(root / "svtsource", BACKEND.format(seconds=seconds))
         append(self.data / "matrices" / "subjects" / "tiny.toml", '[[phase]]\nname = "rest"\ninstall = ["svta", "svtb"]')
         if seconds:
             append(self.data / "matrices" / "subjects" / "tiny.toml", f'[[phase]]\nname = "source"\ninstall = ["{source.as_posix()}"]')

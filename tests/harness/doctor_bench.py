@@ -10,20 +10,10 @@ from pathlib import Path
 
 from slowfast_verify import installer, layout
 
+from . import data_folder
 from .tiny_wheel import wheel
 
-SUBJECT = """title = "a tiny subject"
-python = ">=3.6"
-[source]
-distribution = "tiny"
-[[revision]]
-name = "one"
-version = "1.0"
-[modules]
-packages = []
-[[phase]]
-name = "torch"
-trio = true
+NEEDS = """
 [[dependency]]
 name = "alpha"
 module = "alpha"
@@ -33,6 +23,7 @@ name = "beta"
 module = "beta"
 declared = "the test"
 """
+SUBJECT = data_folder.SUBJECT.replace("dependency = []\n", "") + NEEDS
 KNOWN = """title = "alpha does not divide"
 title_zh = "alpha 除以了零"
 rung = "imports"

@@ -101,7 +101,7 @@ def test_the_cause_comes_before_what_it_brought_about(monkeypatch: pytest.Monkey
         empty = dict.fromkeys(("cause", "cause_zh", "unsure", "unsure_zh", "tried_zh"), "") | {"fix": [], "seen_in": [], "dead_ends": []}
         shown = {"title": name, "title_zh": name, "rung": "imports", "carried_out": False, "tried": "", **empty}
         values = {"generic": False, "consequence_of": [], "between": [], **more}
-        return index.Entry(id=name, rules=[index.Rule(text=words)], shown=shown, **values)  # type: ignore[arg-type]
+        return index.Entry(id=name, rules=[index.Rule(text=words)], line=json.dumps(shown).encode(), **values)  # type: ignore[arg-type]
 
     table = index.Index(
         known=[entry("cause", "the root"), entry("after", "a longer sentence that follows", consequence_of=["cause"]),
@@ -152,7 +152,7 @@ def test_every_example_is_found_as_a_log() -> None:
 def test_index_follows_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept is used while the files are the same, and made anew when one changes; a damaged one is made anew too."""
     monkeypatch.setenv("SLOWFAST_VERIFY_HOME", str(tmp_path))
-    kept = tmp_path / "index" / "knowledge.json"
+    kept = tmp_path / "index" / "knowledge.jsonl"
     fresh = index.index.__wrapped__
     before = fresh()
     assert len(before.known) == len(knowledge.all_known())

@@ -44,7 +44,7 @@ def test_a_version_that_does_not_fit_is_mended(bench: Bench) -> None:
 def test_two_owners_of_one_import_are_mended(bench: Bench) -> None:
     """Two distributions with different files of one name: one goes, the other is whole again."""
     bench.install("alpha==1.0", "beta")
-    site = next(bench.env.glob("[lL]ib/**/site-packages"))
+    site = bench.site
     info = site / "alpha_headless-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: alpha-headless\nVersion: 1.0\n", encoding="utf-8")
@@ -63,9 +63,7 @@ def test_two_owners_of_one_import_are_mended(bench: Bench) -> None:
 def test_a_fix_that_does_not_help_is_taken_back(bench: Bench) -> None:
     """The known fix installs gamma and alpha still fails: gamma is gone afterwards, and every file is what it was."""
     bench.install("alpha==1.0", "beta")
-    broken = next(bench.env.glob("[lL]ib/**/site-packages")) / "alpha.py"
-    broken.unlink()
-    broken.write_text("1 / 0\n", encoding="utf-8")
+    broken = bench.put("alpha", "1 / 0\n")
     bench.know("gamma")
     before = bench.frozen()
     assert "# alpha 除以了零" in bench.doctor("--dry-run", language="zh").stdout
@@ -82,9 +80,7 @@ def test_a_fix_that_does_not_help_is_taken_back(bench: Bench) -> None:
 def test_a_fix_that_cannot_be_carried_out_is_taken_back(bench: Bench) -> None:
     """The known fix names what no index has: the environment stays as it was, and what the installer said is told."""
     bench.install("alpha==1.0", "beta")
-    broken = next(bench.env.glob("[lL]ib/**/site-packages")) / "alpha.py"
-    broken.unlink()
-    broken.write_text("1 / 0\n", encoding="utf-8")
+    bench.put("alpha", "1 / 0\n")
     bench.know("nobody-has-this==9")
     done = bench.doctor("--fix", "--yes")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -304,7 +304,7 @@ def test_the_index_says_what_is_printed(folder: Path) -> None:
     assert two.rules == [Rule(text="a line", parts={"text": [["a line", [["a line"]]]]})]  # type: ignore[list-item]
     (ask,) = indexing.index().asks
     assert (ask.id, ask.generic, ask.consequence_of, ask.between) == ("which", False, [], ["one", "two"])
-    assert ask.shown == {"fact": "which one", "fact_zh": "哪个", "command": "pip list", "between": ["one", "two"]}
+    assert ask.shown == {"fact": "which one", "fact_zh": "哪个", "command": "pip list", "command_zh": "", "between": ["one", "two"]}
     assert ask.rules == [Rule(text="oh dear", parts={"text": [["oh dear", [["oh dear"]]]]})]  # type: ignore[list-item]
 
 
@@ -336,27 +336,30 @@ def test_loops_that_cannot_be_read_prove_nothing(folder: Path, text: str) -> Non
 
 def test_the_index_is_kept_and_used_again(folder: Path, tmp_path: Path) -> None:
     """The second time nothing is read but the kept form, until a file changes; a kept form that is damaged is made anew."""
-    kept = tmp_path / "home" / "index" / "knowledge.json"
+    kept = tmp_path / "home" / "index" / "knowledge.jsonl"
     first = indexing.index()
     assert kept.is_file() and "因为" in kept.read_text(encoding="utf-8")
-    raw = json.loads(kept.read_text(encoding="utf-8"))
-    raw["known"][0]["shown"]["title"] = "out of the cache"
-    kept.write_text(json.dumps(raw), encoding="utf-8")
+    head, _, told = kept.read_text(encoding="utf-8").partition("\n")
+    raw = json.loads(head)
+    kept.write_text(f"{head}\n{told.replace('one', 'eno')}", encoding="utf-8")
     indexing.index.cache_clear()
-    assert indexing.index().known[0].shown["title"] == "out of the cache"
+    assert indexing.index().known[0].shown["title"] == "eno"
     for damaged in (
         "",
         "{}",
         "[]",
-        json.dumps({**raw, "key": "another"}),
-        json.dumps({"key": raw["key"]}),
-        json.dumps({**raw, "known": [3]}),
+        json.dumps({**raw, "key": "another"}) + f"\n{told}",
+        json.dumps({"key": raw["key"]}) + f"\n{told}",
+        json.dumps({**raw, "known": [3]}) + f"\n{told}",
+        f"{head}\n{told[:-4]}",
+        head,
     ):
         kept.write_text(damaged, encoding="utf-8")
         indexing.index.cache_clear()
         assert indexing.index() == first
     for changed in (folder / "one.toml", folder / "asks" / "which.toml", folder.parent / "reports" / "loops.json"):
-        kept.write_text(json.dumps({**json.loads(kept.read_text(encoding="utf-8")), "asks": []}), encoding="utf-8")
+        head, _, told = kept.read_text(encoding="utf-8").partition("\n")
+        kept.write_text(json.dumps({**json.loads(head), "asks": []}) + f"\n{told}", encoding="utf-8")
         indexing.index.cache_clear()
         assert indexing.index().asks == []
         changed.write_text((changed.read_text(encoding="utf-8") if changed.exists() else "[]") + "\n", encoding="utf-8")
@@ -427,9 +430,9 @@ def test_alternatives_are_joined_with_their_flags_once(patterns: list[str], join
 def test_candidates_are_entries_with_the_rules_that_may_match() -> None:
     """Whatever the case of the text; an entry of which no rule may match is none; the others keep all else."""
     rules = [Rule(type="OSError"), Rule(type="KeyError"), Rule(text="x", parts={"text": [("x", [["some words"]])]})]
-    both = Entry("both", True, ["c"], ["b"], rules, {"s": 1})
-    none = Entry("none", False, [], [], [Rule(type="ValueError")], {})
+    both = Entry("both", True, ["c"], ["b"], rules, b'{"s": 1}')
+    none = Entry("none", False, [], [], [Rule(type="ValueError")], b"{}")
     index = Index([none, both], [])
     found = list(index.candidates(index.known, Failure(text="OSERROR: Some Words")))
-    assert found == [Entry("both", True, ["c"], ["b"], [both.rules[0], both.rules[2]], {"s": 1})]
+    assert found == [Entry("both", True, ["c"], ["b"], [both.rules[0], both.rules[2]], b'{"s": 1}')]
     assert list(index.candidates([], Failure(text="OSError"))) == []

@@ -25,7 +25,7 @@ from slowfast_verify.record import Provisioned
 from . import data_folder
 from .commits import begin, commit
 from .data_folder import append, cell_id, edit
-from .tiny_wheel import index, wheel
+from .tiny_wheel import index, source_tree, wheel
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -201,13 +201,7 @@ def test_a_conflict_is_a_failure_of_the_rung_resolve(ground: Ground) -> None:
 
 def test_a_build_that_fails_is_a_failure_of_the_rung_install(ground: Ground, tmp_path: Path) -> None:
     """A source whose build breaks fails at install, and a known failure is recognised."""
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "backend.py").write_text("def build_wheel(*a, **k):\n    import nonesuch_thing\n", encoding="utf-8")
-    (broken / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n\n[project]\nname = "broken"\nversion = "1"\n',
-        encoding="utf-8",
-    )
+    broken = source_tree(tmp_path / "broken", "def build_wheel(*a, **k):\n    import nonesuch_thing\n")
     append(ground.subject, f'[[phase]]\nname = "rest"\ninstall = ["{broken.as_posix()}"]')
     with pytest.raises(InstallFailed) as caught:
         ground.build()
@@ -262,13 +256,7 @@ def start(ground: Ground) -> Start:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda number: number.name)
 def test_an_interrupted_build_is_built_again(ground: Ground, start: Start, tmp_path: Path, number: signal.Signals) -> None:
     """Killed or interrupted in the middle of an installation: nothing counts as standing, and the next run builds."""
-    slow = tmp_path / "slow"
-    slow.mkdir()
-    (slow / "backend.py").write_text("def build_wheel(*a, **k):\n    import time\n    time.sleep(15)\n", encoding="utf-8")
-    (slow / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n\n[project]\nname = "slow"\nversion = "1"\n',
-        encoding="utf-8",
-    )
+    slow = source_tree(tmp_path / "slow", "def build_wheel(*a, **k):\n    import time\n    time.sleep(15)\n")
     phase = f'[[phase]]\nname = "slow"\ninstall = ["{slow.as_posix()}"]'
     append(ground.subject, phase)
     process = start()

@@ -55,3 +55,13 @@ def index(root: Path, *wheels: tuple[str, str]) -> str:
         rows = "".join(f'<a href="{path.name}">{path.name}</a>\n' for path in sorted((root / name).glob("*.whl")))
         (root / name / "index.html").write_text(f"<!DOCTYPE html>\n<html><body>\n{rows}</body></html>\n", encoding="utf-8")
     return root.as_uri()
+
+
+def source_tree(folder: Path, backend: str) -> Path:
+    """A source tree of the folder's name, built by this text of a backend."""
+    folder.mkdir()
+    (folder / "backend.py").write_text(backend, encoding="utf-8")
+    lines = ["[build-system]", "requires = []", 'build-backend = "backend"', 'backend-path = ["."]']
+    lines += ["[project]", f'name = "{folder.name}"', 'version = "1.0"']
+    (folder / "pyproject.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..cell import Cell
     from ..matrix import Matrix
 
+NIGHTLY = "nightly"
 Globs = Annotated[list[str] | None, typer.Argument(help="globs over cell ids; none: every cell of the stacks")]
 
 
@@ -27,7 +28,9 @@ def cells(
         bool, typer.Option("--json", help="one JSON document: every cell that can exist, and what cannot with its reason")
     ] = False,
     github: Annotated[bool, typer.Option("--github", help="the jobs of a workflow, for GITHUB_OUTPUT and --plan")] = False,
-    round_: Annotated[str, typer.Option("--round", metavar="NAME", help="with --github: quick, nightly or gpu (runners.toml)")] = "nightly",
+    round_: Annotated[
+        str, typer.Option("--round", metavar="NAME", help="with --github: quick, nightly (without it) or gpu (runners.toml)")
+    ] = "",
     plan: Annotated[Path | None, typer.Option(metavar="FILE", help="with --github: keep the whole plan")] = None,
     why: Annotated[str | None, typer.Option("--why", metavar="CELL", help="say whether that cell can exist, and why not")] = None,
 ) -> None:
@@ -35,10 +38,13 @@ def cells(
     from ..matrix import default
 
     matrix = default()
+    if (round_ or plan) and not github:
+        raise Problem("--round and --plan are for the jobs of a workflow", where="slowfast-verify cells", cause="--github is missing",
+                      next=f"slowfast-verify cells --github --round {round_ or NIGHTLY}", code=USAGE)  # fmt: skip
     if why is not None:
         raise typer.Exit(_why(why, matrix))
     if github:
-        _fan_out(matrix, round_, " ".join(globs or []), plan)
+        _fan_out(matrix, round_ or NIGHTLY, " ".join(globs or []), plan)
         return
     if as_json:
         typer.echo(document(matrix, globs or ["*"]))

@@ -308,7 +308,7 @@ def test_the_index_says_what_is_printed(folder: Path) -> None:
     assert two.rules == [Rule(text="a line", parts={"text": [["a line", [["a line"]]]]})]  # type: ignore[list-item]
     (ask,) = indexing.index().asks
     assert (ask.id, ask.generic, ask.consequence_of, ask.between) == ("which", False, [], ["one", "two"])
-    assert ask.shown == {"fact": "which one", "fact_zh": "哪个", "command": "pip list", "between": ["one", "two"]}
+    assert ask.shown == {"fact": "which one", "fact_zh": "哪个", "command": "pip list", "command_zh": "", "between": ["one", "two"]}
     assert ask.rules == [Rule(text="oh dear", parts={"text": [["oh dear", [["oh dear"]]]]})]  # type: ignore[list-item]
 
 

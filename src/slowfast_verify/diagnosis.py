@@ -140,7 +140,9 @@ def printed(answer: Answer, width: int = 0, language: Language = "en") -> str:
         lines += _block(label["threads"], ", ".join(found.seen_in), width)
     for need in answer.needs:
         lines += [label["which"], *_block(label["tell"], of(language, need["fact"], need["fact_zh"]), width)]
-        lines += _block(label["run"], need["command"], width, whole=True) + _block(label["between"], ", ".join(need["between"]), width)
+        lines += _block(label["run"], of(language, need["command"], need["command_zh"]), width, whole=True) + _block(
+            label["between"], ", ".join(need["between"]), width
+        )
     if not lines:
         lines = [label["nothing"], *_block(label["next"], label["whole"], width)]
     return "\n".join(lines).strip("\n")

@@ -24,7 +24,7 @@ def inputs_digest(cell: Cell, matrix: Matrix, base: Base) -> str:
     emulated = emulator_of(cell)
     later = ("remove", "run")  # these fields came after environments had been built: empty, they make none of them stale
     dumps = [action.model_dump() for _, action in actions_of(revision, stack.workarounds) if cell.matches(action.when)]
-    fixes = [{key: value for key, value in dump.items() if value or key not in later} for dump in dumps]
+    fixes = [{key: value for key, value in dump.items() if (value or key not in later) and not key.endswith("_zh")} for dump in dumps]
     inputs = {
         "layout": LAYOUT_VERSION,
         "cell": cell.id,

@@ -162,13 +162,15 @@ class KnownFailure(Row):
 class Ask(Row):
     """What to ask where a log shows that something is wrong and not what: one fact that would decide between known failures.
 
-    fact: the question. command: prints the answer. between: the known failures that it decides between. knowledge/asks/, one file each.
+    fact: the question. command: prints the answer (command_zh: where it is a sentence).
+    between: the known failures that it decides between. knowledge/asks/, one file each.
     """
 
     id: str = ""
     fact: str
     fact_zh: str
     command: str
+    command_zh: str = ""
     between: list[str]
     signature: list[Signature]
     example: Example

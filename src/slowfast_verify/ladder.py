@@ -28,7 +28,7 @@ BATCHES: tuple[Batch, ...] = ("environment", "imports", "demo")
 class AskedOfAll(Row):
     """A question for every subject (or for those of `subjects`); args may contain {fixtures}, {checkout}, {config}.
 
-    seconds_under: {kind of target: its limit there, before its slowness is allowed for}.
+    seconds_under: {kind of target: its limit there, before its slowness is allowed for}. early: asked before the imports of its batch.
     """
 
     id: str
@@ -39,6 +39,7 @@ class AskedOfAll(Row):
     seconds_under: dict[str, float] = {}
     memory_mb: int = 6144
     subjects: list[str] = []
+    early: bool = False
     when: When = Field(default_factory=dict)
 
 
@@ -93,13 +94,15 @@ def batches(
         for row in subject.required_name
     ]
     asked_of_all: dict[str, list[Question]] = {name: [] for name in BATCHES}
+    early: list[Question] = []
     for row in load(layout.matrices() / "questions.toml", Questions).question:
         if (not row.subjects or subject.name in row.subjects) and (cell is None or cell.matches(row.when)):
             args = filled(row.args, places, opts)
             seconds = row.seconds_under.get(kind, row.seconds)
-            asked_of_all[row.batch].append(Question(id=row.id, probe=row.probe, args=args, seconds=seconds, memory_mb=row.memory_mb))
+            asked_of = early if row.early else asked_of_all[row.batch]
+            asked_of.append(Question(id=row.id, probe=row.probe, args=args, seconds=seconds, memory_mb=row.memory_mb))
     found["environment"] += asked_of_all["environment"]
-    found["imports"] += asked_of_all["imports"]
+    found["imports"] = [*early, *found["imports"], *asked_of_all["imports"]]
     for name, command in subject.command.items():
         if not given.issuperset(command.given):
             continue

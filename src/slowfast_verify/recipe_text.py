@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from . import knowledge, script
 from .errors import Problem
+from .index import index
 from .instructions import steps as instructions_of
 from .nearest import Answer
 from .recipe import Recipe
@@ -119,8 +122,18 @@ def printed(answer: Answer, form: Form, language: str = "en") -> str:
     tail = [f"{words['note']}: {line}" for line in found.notes] + known_lines(answer, language)
     tail.append(f"{words['then']}: slowfast-verify doctor {script.ENV}")
     lines = [line for text in head for line in script.comment(text, form)]
-    lines += [block.text.rstrip("\n")]
+    lines += [_commented(block.text.rstrip("\n"), language)]
     return "\n".join([*lines, *(line for text in tail for line in script.comment(text, form))]) + "\n"
+
+
+def _commented(text: str, language: str) -> str:
+    """The commands with their comments in the language of the answer; the commands themselves are the same in all of them."""
+    if language == "en":
+        return text
+    told = {step["why"]: step["why_zh"] for entry in index().known for step in entry.shown["fix"] if step["why_zh"]}
+    text = re.sub(r"(?m)^((?:#|rem) )workaround: (.*)$", lambda hit: f"{hit[1]}变通: {told.get(hit[2], hit[2])}", text)
+    text = re.sub(r"(?m)^((?:#|rem) )(\S+) without its compiled part$", r"\1\2 不带编译部分", text)
+    return re.sub(r"(?m)^((?:#|rem) )or in one line: ", r"\1或者用一行: ", text)
 
 
 def evidence_lines(found: Recipe) -> list[str]:

@@ -13,6 +13,7 @@ from slowfast_verify import installer, knowledge, layout, nearest, recipe_text, 
 from slowfast_verify.asking import wanted_of
 from slowfast_verify.errors import Problem
 from slowfast_verify.matrix import default
+from slowfast_verify.script import commands_in
 from slowfast_verify.wanted import Wanted, understood
 
 SMALL = "linux-py3.8-torch1.8.0-cpu-uv-pytorchvideo@0.1.5"
@@ -59,6 +60,16 @@ def test_what_is_known_of_a_system_is_told_in_both_languages() -> None:
             row = knowledge.known(name)
             shown = [f"{''.join(title.split())}[{name}]" in told for title in (row.title, row.title_zh)]
             assert shown == [language == "en", language == "zh"], name
+
+
+def test_the_comments_of_a_recipe_are_in_the_language_and_its_commands_are_not() -> None:
+    """Each workaround says why it is there, in English or in Chinese; what is typed is the same to the letter."""
+    found = answer_to("Linux CPU torch 2.4")
+    form = recipe_text.form_of(found)
+    english, chinese = (recipe_text.printed(found, form, language) for language in ("en", "zh"))
+    assert commands_in(english, form) == commands_in(chinese, form)
+    fix = knowledge.known("pytorchvideo-cat-all-gather").fix[0]
+    assert f"# workaround: {fix.why}" in english and f"# 变通: {fix.why_zh}" in chinese and "workaround" not in chinese
 
 
 @pytest.mark.parametrize("asked", [{"accelerator": "rocm9.9"}, {"arch": "riscv64"}, {"accelerator": "cu999"}])

@@ -54,7 +54,7 @@ ROWS: list[tuple[str, str, Figures, str, str]] = [
     ("diagnose", "diagnose", lambda whole: {f"{whole['known_failures']} known failures": f"{whole['one_log_seconds']['median']} s"},
      "`diagnose` for one log, from start to answer", "`diagnose` 一份日志，从启动到给出答案"),
     ("help", "help", lambda whole: {f"Python {row['python']}": f"{row['median']} s" for row in whole["results"]},
-     "`slowfast-verify --help`, from start to end", "`slowfast-verify --help`，从启动到结束"),
+     "the command with `--help`, from start to end", "命令加 `--help`，从启动到结束"),
     ("new_user", "new_user", each("commands", "{seconds} s", "system"),
      "three commands: from `git clone` to the doctor's first verdict on a fresh machine, downloads included",
      "三条命令：在全新的机器上从 `git clone` 到 `doctor` 的第一个判断，含下载"),

@@ -26,6 +26,7 @@ from . import layout
 from .atomic import write_text
 from .data import Row, load
 from .errors import HEALTHY, TOOL_FAILED, Problem, did_you_mean
+from .provenance import suite_revision
 
 SURVIVED, NO_TESTS, NOT_RUN = (0,), (5, 33), (None,)  # exit statuses as mutmut keeps them
 TIMED_OUT = (36, 24, -24, 152, 255, -9)  # its own limits, in processor time and by the clock, and those of tests/harness/mutated.py
@@ -68,9 +69,10 @@ class Survivor(Row):
 
 
 class Outcome(Row):
-    """What became of one subject's mutants. seconds: of all mutants, one after another."""
+    """What became of one subject's mutants. suite: the commit, + for changes to it; seconds: of all mutants, one after another."""
 
     date: str
+    suite: str = ""
     seconds: float
     mutants: int
     killed: int
@@ -258,7 +260,8 @@ def outcome(folder: Path, subject: Subject) -> Outcome:
     timed_out = sum(code in TIMED_OUT for code in codes.values())
     not_run = sum(code in NOT_RUN for code in codes.values())
     return Outcome(
-        date=time.strftime("%Y-%m-%d", time.gmtime()), seconds=round(sum(seconds_of(folder, file) for file in subject.files)),
+        date=time.strftime("%Y-%m-%d", time.gmtime()), suite=suite_revision(),
+        seconds=round(sum(seconds_of(folder, file) for file in subject.files)),
         mutants=len(codes), killed=len(codes) - timed_out - not_run - len(alive), timed_out=timed_out, not_run=not_run,
         files={file: len(verdicts(folder, file)) for file in subject.files},
         survivors=sorted(alive, key=lambda row: (row.file, row.line, row.after)),

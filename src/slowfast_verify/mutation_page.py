@@ -104,7 +104,7 @@ def render(run: Run, data: Subjects, rows: list[Equivalent]) -> str:
 
 def _table(run: Run, data: Subjects, rows: list[Equivalent]) -> list[str]:
     head = [
-        "| subject | mutants | killed | timed out | survived | of these equivalent | noticed | without the equivalent | date | seconds |",
+        "| subject | mutants | killed | timed out | survived | of these equivalent | noticed | without those | date, commit | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     sums = [0] * 5
@@ -116,9 +116,8 @@ def _table(run: Run, data: Subjects, rows: list[Equivalent]) -> list[str]:
         same = sum(bool(reason_of(row, rows)) for row in found.survivors)
         numbers = [found.mutants - found.not_run, found.killed, found.timed_out, len(found.survivors), same]
         sums = [a + b for a, b in zip(sums, numbers, strict=True)]
-        head.append(_row(name, numbers, found.date, f"{found.seconds:.0f}"))
-        if found.not_run:
-            head[-1] += f" <!-- {found.not_run} not tried -->"
+        left = f" ({found.not_run} more were not tried)" if found.not_run else ""
+        head.append(_row(name + left, numbers, " ".join((found.date, found.suite)).strip(), f"{found.seconds:.0f}"))
     return [*head, _row("**all**", sums, "", "")]
 
 

@@ -84,12 +84,14 @@ def _by_path(prescriber: Prescriber) -> dict[str, str]:
 
 def _misspelt(symptoms: Sequence[Symptom], prescriber: Prescriber) -> list[Action]:
     names = [found.group(1) for symptom in symptoms if (found := re.match(r"(\w+) is set, and no Python reads it", symptom.evidence))]
-    lines = []
+    lines: list[str] = []
+    chinese: dict[str, str] = {}
     for name in names:
         if prescriber.reach.kind == "here" and (value := os.environ.get(name)):  # what a person types here; a tool cannot do it for them
             lines += [prescriber.reach.setting("PYTHONPATH", value), prescriber.reach.setting(name, "")]
         lines.append(f"rename the variable {name} to PYTHONPATH where it is set (shell profile, system settings)")
-    return [Action(advice=line) for line in lines]
+        chinese[lines[-1]] = f"在设置它的地方（shell 启动文件、系统设置）把变量 {name} 改名为 PYTHONPATH"
+    return [Action(advice=line, advice_zh=chinese.get(line, "")) for line in lines]
 
 
 Remedy = Callable[[Sequence[Symptom], Prescriber], list[Action]]

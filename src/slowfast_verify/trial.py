@@ -23,9 +23,10 @@ AGAIN = "make the environment again with a Python of this machine"
 class Found(Exception):
     """The cause is known: leave the search."""
 
-    def __init__(self, title: str, evidence: str, cause: str, *fix: str) -> None:
+    def __init__(self, title: str, evidence: str, cause: str, *fix: str, zh: tuple[str, str] = ("", "")) -> None:
+        """zh: title and cause in Chinese."""
         super().__init__(title)
-        self.title, self.evidence, self.cause, self.fix = title, evidence, cause, fix
+        self.title, self.evidence, self.cause, self.fix, self.zh = title, evidence, cause, fix, zh
 
 
 def try_with_less(python: Path, said: str) -> None:
@@ -38,6 +39,7 @@ def try_with_less(python: Path, said: str) -> None:
             f"{python} is Python {shown}",
             "SlowFast needs Python 3.8 or newer, and our questions 3.6.",
             "make the environment with a newer Python: uv venv --python 3.10 DIR   (or python3.10 -m venv DIR)",
+            zh=(f"Python {shown} 太旧", "SlowFast 需要 Python 3.8 或更高，我们的检查程序需要 3.6。"),
         )
     bare = _run(python, "-I", "-S", "-c", "1", env=_without(*STEERING))
     if bare is not None and bare[0] != 0:
@@ -48,6 +50,7 @@ def try_with_less(python: Path, said: str) -> None:
             f"no end of `{python} -I -S -c 1` within {TRIAL_SECONDS:g} s",
             "Even without packages it hangs: a network drive that is away, or a wrapper that waits for input.",
             f"run it by hand: {python} -I -S -c 1",
+            zh=("这个 Python 启动不完", "即使不加载任何包也会卡住：网络盘已断开，或包装脚本在等待输入。"),
         )
     for name in STEERING:
         if name in os.environ:
@@ -59,6 +62,10 @@ def try_with_less(python: Path, said: str) -> None:
                     "It was set for another Python (a module system, a conda, a game engine) and every Python reads it.",
                     shell.unsetting(name, shell.own_shell()),
                     f"and take {name} out of your shell profile or system settings",
+                    zh=(
+                        f"环境变量 {name} 使这个 Python 无法启动",
+                        "它是为另一个 Python 设置的（module 系统、conda、游戏引擎），而所有 Python 都会读它。",
+                    ),
                 )
     with_site = _run(python, "-E", "-c", "1", env=_without(*STEERING))
     if with_site is None or with_site[0] != 0:
@@ -80,6 +87,7 @@ def _broken(python: Path, said: str) -> None:
             _line(said, name),
             "The installation that it belongs to was moved or upgraded, or LD_LIBRARY_PATH no longer names it.",
             *make_again(python),
+            zh=(f"缺少这个 Python 所需的库: {name}", "它所属的安装被移动或升级了，或者 LD_LIBRARY_PATH 里不再有它。"),
         )
     if "GLIBC_" in said or "GLIBCXX_" in said:
         raise Found(
@@ -87,6 +95,7 @@ def _broken(python: Path, said: str) -> None:
             _line(said, "GLIBC"),
             "It comes from a system with newer C libraries than this one.",
             *make_again(python),
+            zh=("这个 Python 是为更新的系统编译的", "它来自 C 运行库比本机更新的系统。"),
         )
     if "No module named 'encodings'" in said or "init_fs_encoding" in said:
         raise Found(
@@ -94,12 +103,14 @@ def _broken(python: Path, said: str) -> None:
             _line(said, "encodings"),
             "The installation is incomplete, or was moved after it was made.",
             *make_again(python),
+            zh=("这个 Python 找不到它的标准库", "安装不完整，或者装好之后被移动过。"),
         )
     raise Found(
         "this Python does not start",
         last_line((1, said)),
         f"Even without packages and without variables it ends: {last_line((1, said))}",
         *make_again(python),
+        zh=("这个 Python 无法启动", f"即使没有任何包和环境变量也会结束: {last_line((1, said))}"),
     )
 
 
@@ -117,6 +128,10 @@ def _site(python: Path, done: tuple[int, str] | None) -> None:
         f"rename it, so that Python no longer reads it: {shell.written(['mv', str(guilty), f'{guilty}.off'], shell.own_shell())}"
         if guilty
         else f"look into {', '.join(map(str, suspects[:5]))}",
+        zh=(
+            f"{guilty or '某个 .pth 文件、sitecustomize.py 或 usercustomize.py'} 使这个 Python {'启动时卡住' if hangs else '无法启动'}",
+            "Python 每次启动都会读取 .pth 文件、sitecustomize 和 usercustomize；加 -S 跳过它们就能启动。",
+        ),
     )
 
 

@@ -30,7 +30,8 @@ for what, *more in actions:
     if what == "say":
         out.write(cookie + b" " + json.dumps(more[0]).encode() + b"\n")
     elif what == "tell":
-        facts = {"request": request(), "group": os.getpgrp() == os.getpid() if hasattr(os, "getpgrp") else None, "arguments": sys.argv[3:]}
+        group = os.getpgrp() == os.getpid() if hasattr(os, "getpgrp") else None
+        facts = {"request": request(), "group": group, "arguments": sys.argv[3:], "variable": os.environ.get("PLAYER")}
         out.write(cookie + b" " + json.dumps({"event": "answer", "q": more[0], "seconds": 1, "facts": facts}).encode() + b"\n")
     elif what == "raw":
         out.write(more[0].replace("COOKIE", cookie.decode()).encode("latin-1"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import stat
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def cause_of(python: Path) -> Cause:
     assert len(found.causes) == 1
     assert found.causes[0].id == "environment::python_starts"
     assert found.causes[0].fix
+    assert re.search(r"[\u4e00-\u9fff]{2}", found.causes[0].title_zh), "told in Chinese too"
     return found.causes[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,7 @@ BY_HAND = "our tests broke an environment this way and followed the advice by ha
 )
 def test_everything_is_one_text(failure: Failure, everything: str) -> None:
     """Name, message and what was printed; a text alone stays as it is."""
+    failure = replace(failure)  # it keeps what it once said
     assert (failure.everything, failure.lowered) == (everything, everything.lower())
 
 
@@ -157,6 +159,8 @@ def test_the_best_of_its_signatures_counts() -> None:
     """A known failure weighs what its heaviest matching signature weighs, and tells which that was."""
     (found,) = ranked([a("x", LINE, ENDED, ABSENT, generic=True)], lambda row: row.signatures, RAISED)
     assert found == Match("x", True, (True, True, 1, 0), ENDED)
+    (found,) = ranked([a("x", LINE, Signature(text="Tracebac"[:6]))], lambda row: row.signatures, RAISED)
+    assert found.signature is LINE  # of two that say as much the first
 
 
 def test_what_another_brought_about_stands_back() -> None:
@@ -292,7 +296,7 @@ def test_the_index_says_what_is_printed(folder: Path) -> None:
     assert fix and "av" in json.dumps(fix) and "it is missing" in json.dumps(fix)
     told = {
         "title": "one", "title_zh": "标题 one", "rung": "imports", "cause": "because of one", "cause_zh": "因为 one",
-        "unsure": "which one", "seen_in": ["a/b#1"], "dead_ends": [], "applies": {}, "carried_out": True,
+        "unsure": "which one", "unsure_zh": "", "seen_in": ["a/b#1"], "dead_ends": [], "applies": {}, "carried_out": True,
         "tried": "our tests broke an environment this way and mended it by action 1 of the fix, with one installer",
     }  # fmt: skip
     assert {key: one.shown[key] for key in told} == told

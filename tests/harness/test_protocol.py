@@ -130,6 +130,23 @@ def test_files_travel_where_they_are_not_seen(tmp_path: Path, kind: str, asks: i
     assert started(tmp_path) == asks
 
 
+def test_variables_of_the_target_arrive(tmp_path: Path) -> None:
+    """Those that it was given, and none where it was given none."""
+    for env, found in (({"PLAYER": "é"}, "é"), ({}, None)):
+        facts = observe(player(tmp_path / str(len(env)), [hello(), ["tell", "0"], END]).with_env(env), asked())["0"].facts
+        assert facts and facts["variable"] == found
+
+
+def test_what_is_large_may_travel_for_longer(tmp_path: Path) -> None:
+    """A second for each megabyte, before the target is called dead."""
+    (tmp_path / "clip").write_bytes(os.urandom(1_000_000))
+    question = Question(id="0", probe="fake_answer", args={"clip": "{clip}"})
+    began = time.monotonic()
+    found = observe(player(tmp_path, [["deaf"], ["sleep", 30]], kind="docker"), [question], places={"clip": str(tmp_path / "clip")},
+                    start_seconds=0.1)  # fmt: skip
+    assert found["0"].message == "no sign of life within 0.1 s" and 1.2 < time.monotonic() - began < 9
+
+
 def test_what_is_too_large_to_travel_is_refused_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such a question is unreachable, with the reason; the others are asked."""
     monkeypatch.setattr("slowfast_verify.parcel.LIMIT", 3)
@@ -174,6 +191,21 @@ def test_marks_tell_whose_noise_it_is(tmp_path: Path) -> None:
     noise = f"start{SPLIT}0{SPLIT}first\n{SPLIT}1{SPLIT}second\n"
     found = observe(player(tmp_path, [hello(fork=False), ["err", noise], answer(), answer("1"), ["sleep", 0.1], END]), asked("0", "1"))
     assert {number: row.stderr_tail for number, row in found.items()} == {"0": "first\n", "1": "second\n"}
+
+
+def test_an_event_may_speak_of_the_cookie(tmp_path: Path) -> None:
+    """The first on the line is the mark; what follows it is text."""
+    raw = 'noise COOKIE {"event": "step", "q": "0", "step": "COOKIE x"}\n'
+    found = seen(tmp_path, hello(), say("start", q="0"), ["raw", raw], answer(), END)
+    assert found.step and found.step.endswith(" x") and len(found.step) == 18
+
+
+def test_noise_of_nobody_is_no_question_s(tmp_path: Path) -> None:
+    """A number that is no text is nobody's; without marks, what a process printed is not taken for the question's."""
+    noise = f"{SPLIT}\xff{SPLIT}nobody's\n{SPLIT}0{SPLIT}first\n"
+    assert seen(tmp_path / "a", hello(fork=False), ["err", noise], answer(), ["sleep", 0.1], END).stderr_tail == "first\n"
+    left = seen(tmp_path / "b", hello(fork=False), say("start", q="0"), ["err", "boom\n"], ["sleep", 0.1], ["leave", 3])
+    assert (left.how, left.stderr_tail) == ("died", "")
 
 
 def test_a_mark_may_come_in_pieces(tmp_path: Path) -> None:
@@ -354,6 +386,12 @@ def test_what_does_not_run_our_program(tmp_path: Path, actions: list[Any], messa
     )
 
 
+def test_what_closes_its_output_and_stays(tmp_path: Path) -> None:
+    """It says nothing and does not leave: it is ended, and has no status."""
+    found = seen(tmp_path, ["close"], ["sleep", 30])
+    assert (found.message, found.exit) == ("the player did not run our program; it had to be ended", None)
+
+
 @posix
 def test_what_is_killed_before_it_says_hello(tmp_path: Path) -> None:
     """`it was killed by`: grammatical, and with the signal's meaning."""
@@ -474,6 +512,28 @@ def test_until_hears_of_no_death_on_the_way_out(tmp_path: Path) -> None:
     actions = [hello(), answer(), say("died", q=None, signal=11), END]
     observe(player(tmp_path, actions), asked(), until=lambda row: bool(told.append(row.id)))
     assert told == ["0"]
+
+
+def test_what_can_change_no_more_is_told_at_once(tmp_path: Path) -> None:
+    """Each observation when the next question begins, once, and not the last; none where noise is still to be cut apart."""
+    heard: list[tuple[str, str]] = []
+    actions = [
+        hello(),
+        say("start", q="0"),
+        answer(),
+        say("start", q="1"),
+        say("died", q="1", signal=11),
+        say("start", q="2"),
+        answer("2"),
+        END,
+    ]
+    found = observe(player(tmp_path / "a", actions), asked("0", "1", "2"), on_final=lambda row: heard.append((row.id, row.how)))
+    assert heard == [("0", "answered"), ("1", "died")] and list(found) == ["0", "1", "2"]
+    heard.clear()
+    inline = [hello(fork=False), say("start", q="0"), answer(), say("start", q="1"), answer("1"), END]
+    observe(player(tmp_path / "b", inline), asked("0", "1"), on_final=lambda row: heard.append((row.id, row.how)))
+    assert heard == []
+    assert observe(player(tmp_path / "c", actions), asked("0", "1", "2"))["2"].how == "answered"
 
 
 # -- what is left behind ----------------------------------------------------------------------------------------------

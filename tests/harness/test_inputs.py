@@ -20,9 +20,9 @@ def digest_with(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> str:
     """The digest where every action of the cell is changed so."""
     matrix = default()
     cell = matrix.cell(CELL)
-    told = subject.actions_of(matrix.subjects["pyslowfast"].at("bac7b67"), matrix.stack_of(cell).workarounds)
-    found = [(name, action.model_copy(update=changed)) for name, action in told]
     with monkeypatch.context() as patch:
+        actions = subject.actions_of(matrix.subjects["pyslowfast"].at("bac7b67"), matrix.stack_of(cell).workarounds)
+        found = [(name, action.model_copy(update=changed)) for name, action in actions]
         assert found
         patch.setattr(inputs, "actions_of", lambda revision, workarounds: found)
         return inputs.inputs_digest(cell, matrix, BASE)

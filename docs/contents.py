@@ -19,7 +19,7 @@ MODULES = DOCS / "modules.md"
 DECISIONS = DOCS / "decisions" / "README.md"
 #: {group: its modules}, as one meets them on the way from a cell to a page.
 GROUPS = {
-    "Words and ground": "errors data layout atomic death language columns harmless identity scrub own_path intruder",
+    "Words and ground": "errors data layout atomic death language columns waiting harmless identity scrub own_path intruder",
     "What can exist": "cell matrix stack by_rule space subject expectation torch_releases torch_pairs release_check wheel_tags",
     "Environments": "provision inputs ground system installer interpreter executable sources package_index index_page conda conda_env"
     " clone room removal running ending keeper",

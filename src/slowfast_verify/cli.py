@@ -6,6 +6,7 @@ from . import own_path  # isort: skip (first of all: a random.py on PYTHONPATH m
 
 import io
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -191,15 +192,17 @@ def diagnose(
 ) -> None:
     """Say what a log shows: cause, evidence, fix. Exit 1 if something was found, 0 if nothing is known about it."""
     from . import diagnosis, log
-    from .language import chosen
+    from .language import chosen, of
+    from .waiting import waiting
 
     if not logs and sys.stdin.isatty():
         raise Problem("no log was given", next="COMMAND 2>&1 | slowfast-verify diagnose -   or   slowfast-verify diagnose FILE", code=2)
     found, failed = False, None
     for name in logs or ["-"]:
         try:
-            held = log.read(name)
-            answer = diagnosis.diagnose(held)
+            with waiting(of(chosen(chinese), f"reads {name}", f"正在读取 {name}")) if log.is_long(name) else nullcontext():
+                held = log.read(name)
+                answer = diagnosis.diagnose(held)
         except Problem as problem:  # the other logs are answered all the same
             failed = problem
             print(problem, file=sys.stderr)

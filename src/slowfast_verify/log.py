@@ -17,6 +17,7 @@ from pathlib import Path
 from .errors import Problem
 
 WHOLE = 2_000_000  #: bytes up to which a log is read as it is; of a longer one the start, the end and the telling lines between
+LONG = 20_000_000  #: bytes from which on a person at a terminal is told that it is being read
 HEAD, TAIL, BETWEEN = 400_000, 1_000_000, 600_000
 LONGEST_LINE = 4_000
 LOOKS = 20_000  #: how often one word is looked at in a very long log
@@ -81,6 +82,14 @@ class Log:
             joined[-1:] = [(joined[-1][0], joined[-1][1] + line)] if carry else [*joined[-1:], (number, line)]
             carry = len(line) == width
         return Log(self.source, tuple(joined), self.cut)
+
+
+def is_long(name: str) -> bool:
+    """Whether reading a file takes seconds."""
+    try:
+        return Path(name).stat().st_size > LONG
+    except OSError:
+        return False
 
 
 def read(name: str) -> Log:

@@ -21,8 +21,8 @@ def digest_with(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> str:
     matrix = default()
     cell = matrix.cell(CELL)
     with monkeypatch.context() as patch:
-        found = [(name, action.model_copy(update=changed)) for name, action in subject.actions_of(matrix.subjects["pyslowfast"].at("bac7b67"),
-                 matrix.stack_of(cell).workarounds)]  # fmt: skip
+        actions = subject.actions_of(matrix.subjects["pyslowfast"].at("bac7b67"), matrix.stack_of(cell).workarounds)
+        found = [(name, action.model_copy(update=changed)) for name, action in actions]
         assert found
         patch.setattr(inputs, "actions_of", lambda revision, workarounds: found)
         return inputs.inputs_digest(cell, matrix, BASE)

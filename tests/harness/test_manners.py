@@ -115,6 +115,20 @@ def test_progress_only_where_somebody_looks(tmp_path: Path) -> None:
         assert bool(re.search(rb"\x1b\[[\d;]*[1-9]\d*m", seen)) == coloured, seen[-500:]
 
 
+@pytest.mark.parametrize("words", [["diagnose", "long.log"], ["report", "render", "--output", "page"]], ids=["diagnose", "render"])
+def test_what_takes_seconds_says_so_at_a_terminal(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of 24 MB and the dashboard: a line while it lasts, gone afterwards; piped, standard error has nothing of it."""
+    line = b"INFO epoch 1 iter 100 loss 0.5, all is well so far\n"
+    (tmp_path / "long.log").write_bytes(line * (24_000_000 // len(line)) + LOG.encode())
+    monkeypatch.chdir(tmp_path)
+    argv = [sys.executable, "-m", "slowfast_verify", *words]
+    env = {**{key: value for key, value in os.environ.items() if key != "NO_COLOR"}, "TERM": "xterm-256color", "SLOWFAST_VERIFY_LANG": "en"}
+    said = {"diagnose": b"reads long.log", "report": b"draws the dashboard"}[words[0]]
+    assert said in at_a_terminal(argv, env)
+    piped = subprocess.run(argv, env=env, capture_output=True, timeout=120, check=False)
+    assert said not in piped.stdout + piped.stderr
+
+
 def at_a_terminal(argv: list[str], env: dict[str, str]) -> bytes:
     """What a command writes to a terminal."""
     pty = pytest.importorskip("pty")  # not on Windows

@@ -26,12 +26,14 @@ def render(
     from ..collection import Collection
     from ..dashboard import Sources
     from ..dashboard import render as write
+    from ..language import chosen, of
     from ..matrix import default
+    from ..waiting import waiting
 
     kept = layout.reports() / "collection.jsonl"  # `nox -s report` keeps earlier runs there
     sources = records or [layout.kept() / "evidence", *([kept] if kept.exists() else [])]
     folder = output or layout.reports() / "dashboard"
-    with Collection.of(sources) as found:
+    with waiting(of(chosen(), "draws the dashboard", "正在生成仪表板")), Collection.of(sources) as found:
         path = write(
             Sources(
                 held=found, cells=default().everything.values(), resolution=resolutions(), recipe=recipes(sources),

@@ -51,11 +51,19 @@ def _named(version: str) -> findpython.PythonVersion | None:
     wanted = f"python{major}.{minor}"
     calling = [found for found in _candidates() if found.executable.name.removesuffix(".exe") == wanted]
     fitting = [found for found in calling if found.is_valid() and found.matches(major, minor, patch, pre=False, implementation="cpython")]
-    return max(fitting, key=lambda found: found.version, default=None)
+    newest = max(fitting, key=lambda found: found.version, default=None)
+    if newest:
+        _said[Path(newest.executable)] = str(newest.version)  # it was asked just now
+    return newest
+
+
+_said: dict[Path, str] = {}
 
 
 @cache
 def exact_version(python: Path) -> str:
     """`3.8.18` of an interpreter."""
+    if python in _said:
+        return _said[python]
     code = "import platform; print(platform.python_version())"
     return subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.strip()

@@ -30,8 +30,13 @@ def run_id() -> str:
 
 
 def suite_revision() -> str:
-    """The commit of the suite (with + for uncommitted changes), or its version outside a checkout."""
-    git = ["git", "-C", str(layout.root())]
+    """The commit of the suite (with + for uncommitted changes), or its version outside a checkout; as it was when first asked."""
+    return _revision(layout.root())
+
+
+@cache
+def _revision(root: Path) -> str:
+    git = ["git", "-C", str(root)]
     try:
         commit = subprocess.run(
             [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, timeout=20

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, TextIO
 
 from .knowledge import RUNGS
+from .provenance import stamp
 from .question import Observation
 from .record import CheckResult, Record
 from .scrub import without_secrets
@@ -67,6 +68,7 @@ def sit(cell: str, standing: Path | None, jobs: int, shared: Path, log: Path, sa
     with log.open("w", encoding="utf-8", errors="backslashreplace") as stream, _Progress(shared, say):
         stream.writelines(f"{line}\n" for line in verdicts.header())
         verdicts.put_side_by_side(jobs)
+        threading.Thread(target=stamp, daemon=True).start()  # asks git, reads the suites: while the target answers
         results = _judged(verdicts, stream)
         stale = verdicts.stale_expectations(results)
         for row in stale:

@@ -128,7 +128,7 @@ def worked(argv: list[str]) -> tuple[float, float]:
 
 
 def pair() -> dict[str, object]:
-    """Two real cells, medians of RUNS runs. j2_speedup: over one after another, one batch at a time, as `-j 2` has it; j2_over_jobs2: with two."""
+    """Two real cells, medians of RUNS runs. j2_speedup: over one after another, one batch at a time; j2_over_jobs2: with two at a time."""
     climbs = [sys.executable, "-c", "import subprocess, sys\nfor cell in sys.argv[2:]: subprocess.run([sys.executable, '-m', "
               "'slowfast_verify', 'climb', '--fresh', '--jobs', sys.argv[1], cell], check=True)"]  # fmt: skip
     ways = {

@@ -36,6 +36,10 @@ class File(Row):
         return self
 
 
+#: What an action says, and does not do.
+WORDS = {"advice", "advice_zh", "when", "why", "why_zh"}
+
+
 class Action(Row):
     """One step. `why` is its reason; `when` limits it to some cells; `advice` is printed and never executed. why_zh, advice_zh: the same in
     Chinese; advice that differs from system to system does so in both languages.
@@ -67,6 +71,11 @@ class Action(Row):
         if self.advice_zh and _places(self.advice_zh) != _places(self.advice):
             raise ValueError("advice_zh is for other systems than advice")
         return self
+
+    @property
+    def does(self) -> bool:
+        """Whether it is more than words: something that can be carried out."""
+        return bool(self.model_fields_set - WORDS)
 
     def advised(self, language: Language = "en") -> dict[str, str]:
         """{system or installer, "" for all: what to do there}, in that language where it is written in it."""

@@ -245,7 +245,7 @@ class Causes:
     def _fix(self, actions: list[Action], mend: str, language: Language) -> list[str]:
         """What to do, a command or a sentence each; mend: what the check itself says mends it."""
         lines = list(dict.fromkeys(line for action in actions for line in self.prescriber.lines(action, language)))
-        return self.prescriber.reach.framed([mend, *lines] if mend and not any(map(_does, actions)) else lines)
+        return self.prescriber.reach.framed([mend, *lines] if mend and not any(action.does for action in actions) else lines)
 
     def _cause(self, group: Group) -> Cause:
         first = group.first
@@ -271,16 +271,11 @@ class Causes:
 
     def _actions(self, group: Group) -> list[Action]:
         known = self.prescriber.of_known(group.known) if group.known else []
-        if any(map(_does, known)):
+        if any(action.does for action in known):
             return known
         return (
             remedies([*group.symptoms, *group.followers], self.prescriber) or known
         )  # what fits this environment says more than advice for all
-
-
-def _does(action: Action) -> bool:
-    """Whether an action is more than advice."""
-    return bool(action.model_fields_set - {"advice", "when", "why"})
 
 
 def _behind(group: Group) -> set[str]:

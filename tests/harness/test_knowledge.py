@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slowfast_verify import knowledge, layout
+from slowfast_verify.action import Action
 from slowfast_verify.data import Row, load
 from slowfast_verify.draft import MARK
 from slowfast_verify.knowledge import Failure, KnownFailure, Signature, diagnose, matches
@@ -248,3 +250,17 @@ def test_nothing_of_a_machine_is_left(path: Path) -> None:
     """No path of a machine and no host of a package registry is in a text."""
     text = path.read_text(encoding="utf-8")
     assert re.findall(r"/(?:tmp|root|work|opt|home)/\S+|[A-Z]:\\Users\\\S+|\S*(?:pypi\.org|pythonhosted)\S*", text) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "does"),
+    [
+        ({"advice": "mend it", "advice_zh": "修好它", "why": "it is broken", "why_zh": "坏了"}, False),
+        ({"advice": "mend it"}, False),
+        ({"env": {"A": ""}, "why_zh": "多余"}, True),
+        ({"install": ["x"], "advice": "and then"}, True),
+    ],
+)
+def test_words_do_nothing_in_any_language(given: dict[str, Any], does: bool) -> None:
+    """A fix that only says something leaves the place to what the check itself prints: a command."""
+    assert Action.model_validate(given).does is does

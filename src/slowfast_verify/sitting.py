@@ -67,7 +67,7 @@ def sit(cell: str, standing: Path | None, jobs: int, shared: Path, log: Path, sa
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8", errors="backslashreplace") as stream, _Progress(shared, say):
         stream.writelines(f"{line}\n" for line in verdicts.header())
-        verdicts.put_side_by_side(jobs)
+        verdicts.put_side_by_side(max(1, jobs))  # or nobody would put what the checks wait for
         threading.Thread(target=stamp, daemon=True).start()  # asks git, reads the suites: while the target answers
         results = _judged(verdicts, stream)
         stale = verdicts.stale_expectations(results)

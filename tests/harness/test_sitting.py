@@ -35,9 +35,11 @@ def argv(ground: Ground) -> list[str]:
     return [sys.executable, "-c", CLIMB, str(FAKES), "climb", "--fresh", ground.id]
 
 
-def climb(ground: Ground) -> subprocess.CompletedProcess[str]:
+def climb(ground: Ground, *words: str) -> subprocess.CompletedProcess[str]:
     """`slowfast-verify climb` on the ground's cell."""
-    return subprocess.run(argv(ground), env=ground.environment, cwd=ground.data, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [*argv(ground), *words], env=ground.environment, cwd=ground.data, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,13 @@ def test_the_record_is_that_of_pytest(ground: Ground) -> None:
     assert "failed: imports::judged" in log
     assert "the pid is not zero" in log
     assert "no check failed for divides-by-zero" in log
+
+
+def test_no_batch_at_a_time_is_one(ground: Ground) -> None:
+    """--jobs 0 waits for nobody."""
+    done = climb(ground, "--jobs", "0")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert {check.id for check in ground.record().checks} > set(EXPECTED)
 
 
 def test_a_target_that_gives_no_answer_is_told_and_is_no_record(ground: Ground) -> None:

@@ -74,6 +74,7 @@ def test_filters_narrow_and_have_addresses(open_page: Open) -> None:
     page.wait_for_url("**/*#os=windows")
     assert left(page) == "4 cells"
     page.locator("fieldset[data-facet=runner] label", has_text="under Wine").click()
+    page.wait_for_url(re.compile(r"runner="))
     assert left(page) == "1 cell"
     address = page.url.partition("#")[2]
     assert left(open_page(f"#{address}")) == "1 cell"
